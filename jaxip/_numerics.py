@@ -1,0 +1,76 @@
+"""Complex-correct derivatives and moduli: the few places where JAX and mathematics differ in sign."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jaxip._types import Array, PyTree
+
+
+def abs2(z: Array) -> Array:
+    """`|z|^2 = re^2 + im^2`, smooth at 0.
+
+    `abs(z)**2` has a wrong second derivative where `z == 0` (zero-filled k-space).
+    """
+    if jnp.iscomplexobj(z):
+        return z.real**2 + z.imag**2
+    return z * z
+
+
+def modulus(z: Array) -> Array:
+    """`|z|` with derivative 0 at 0 (instead of NaN)."""
+    if not jnp.iscomplexobj(z):
+        return jnp.abs(z)
+    square = abs2(z)
+    positive = square > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)
+
+
+def gradient(function: Callable, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False):
+    """`d f / d re + i d f / d im`: the direction of steepest ascent of a real-valued `function`.
+
+    `jax.grad` returns the conjugate of this for complex arguments; handing that to an ascent or to
+    optax diverges. Integer leaves and static leaves are passed through untouched.
+    Returns the gradient, or `(gradient, aux)` with `has_aux`.
+    """
+    evaluate = value_and_gradient(function, argnums, has_aux=has_aux)
+
+    def ascent(*args, **kwargs):
+        value, grads = evaluate(*args, **kwargs)
+        return (grads, value[1]) if has_aux else grads
+
+    return ascent
+
+
+def value_and_gradient(function: Callable, argnums: int | tuple[int, ...] = 0, *, has_aux=False):
+    """`(f, gradient f)` with the convention of `gradient`."""
+    evaluate = jax.value_and_grad(function, argnums, has_aux=has_aux)
+
+    def ascent(*args, **kwargs):
+        value, grads = evaluate(*args, **kwargs)
+        return value, conjugate(grads)
+
+    return ascent
+
+
+def conjugate(tree: PyTree) -> PyTree:
+    """Complex conjugate of every complex leaf."""
+    return jax.tree.map(lambda v: jnp.conj(v) if jnp.iscomplexobj(v) else v, tree)
+
+
+def is_trainable(leaf) -> bool:
+    """Whether a leaf is a floating or complex array."""
+    return eqx.is_inexact_array(leaf)
+
+
+def real_dtype(tree: PyTree):
+    """The real dtype with the precision of the arrays in `tree`."""
+    dtype = jnp.result_type(*jax.tree.leaves(tree))
+    return jnp.finfo(dtype).dtype
+
+
+def epsilon(tree: PyTree) -> float:
+    """Machine epsilon (2^-23 or 2^-52) of the arrays in `tree`."""
+    return float(jnp.finfo(real_dtype(tree)).eps)

@@ -1,0 +1,160 @@
+"""Identity, diagonal and dense operators, and an operator from two functions."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxip._numerics import abs2
+from jaxip._types import Array, Inexact, PyTree, Structure
+from jaxip.operators._operator import AbstractLinearOperator, auto_rmv, image_structure
+
+
+class Identity(AbstractLinearOperator):
+    """`x -> x` on arrays of one shape."""
+
+    shape: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    dtype: np.dtype | None = eqx.field(static=True, default=None)
+
+    def mv(self, x: PyTree) -> PyTree:
+        return x
+
+    def rmv(self, y: PyTree) -> PyTree:
+        return y
+
+    def in_structure(self) -> Structure:
+        return image_structure(self.shape, self.dtype)
+
+    def out_structure(self) -> Structure:
+        return self.in_structure()
+
+    def norm_bounds(self):
+        return jnp.asarray(1.0), jnp.asarray(1.0)
+
+    def rounding(self) -> float:
+        return 0.0
+
+    def row_gram(self):
+        return jnp.asarray(1.0)
+
+    def column_gram(self):
+        return jnp.asarray(1.0)
+
+
+class Diagonal(AbstractLinearOperator):
+    """`x -> d * x`, entry by entry; `|A| = max |d|`."""
+
+    diagonal: Inexact[Array, "..."] = eqx.field(converter=jnp.asarray)
+
+    def __check_init__(self):
+        if not jnp.issubdtype(self.diagonal.dtype, jnp.inexact):
+            raise ValueError(f"Diagonal takes floating point, but got {self.diagonal.dtype}")
+
+    def mv(self, x: PyTree) -> PyTree:
+        return self.diagonal * x
+
+    def rmv(self, y: PyTree) -> PyTree:
+        return jnp.conj(self.diagonal) * y
+
+    def in_structure(self) -> Structure:
+        return jax.ShapeDtypeStruct(self.diagonal.shape, self.diagonal.dtype)
+
+    def out_structure(self) -> Structure:
+        return self.in_structure()
+
+    def norm_bounds(self):
+        size = jnp.max(jnp.abs(self.diagonal))
+        return size, size * (1 + 4 * jnp.finfo(size.dtype).eps)
+
+    def rounding(self) -> float:
+        return 4.0
+
+    def row_gram(self):
+        return abs2(self.diagonal)
+
+    def column_gram(self):
+        return abs2(self.diagonal)
+
+
+class Matrix(AbstractLinearOperator):
+    """`x -> M x` for a dense matrix, real or complex."""
+
+    matrix: Inexact[Array, "m n"] = eqx.field(converter=jnp.asarray)
+
+    def __check_init__(self):
+        if self.matrix.ndim != 2 or not jnp.issubdtype(self.matrix.dtype, jnp.inexact):
+            got = f"{self.matrix.dtype.name}{list(self.matrix.shape)}"
+            raise ValueError(f"Matrix takes floating point [m, n], but got {got}")
+
+    def mv(self, x: PyTree) -> PyTree:
+        return jnp.matmul(self.matrix, x, precision=jax.lax.Precision.HIGHEST)
+
+    def rmv(self, y: PyTree) -> PyTree:
+        # conj(conj(y) M) reads M row by row; M^H y would be three times slower on CPU
+        return jnp.conj(jnp.matmul(jnp.conj(y), self.matrix, precision=jax.lax.Precision.HIGHEST))
+
+    def in_structure(self) -> Structure:
+        return jax.ShapeDtypeStruct((self.matrix.shape[1],), self.matrix.dtype)
+
+    def out_structure(self) -> Structure:
+        return jax.ShapeDtypeStruct((self.matrix.shape[0],), self.matrix.dtype)
+
+    def norm_bounds(self):
+        """Squarings of the Gram matrix: `|G^(2^t)|_F^(1/2^t)` is above `|M|^2` at every t."""
+        return _gram_bracket(jax.lax.stop_gradient(self.matrix))
+
+    def rounding(self) -> float:
+        rows, columns = self.matrix.shape
+        # |M| entrywise has norm at most sqrt(min(m, n)) |M|; a complex product costs 4 roundings
+        return (max(rows, columns) + 4) * float(np.sqrt(min(rows, columns)))
+
+
+class FunctionOperator(AbstractLinearOperator):
+    """An operator from a linear callable, with its adjoint or the automatic one.
+
+    Pass module-level functions or callable pytrees: a fresh lambda compiles anew each time. The
+    automatic adjoint is wrong for antilinear and affine functions: run `check_adjoint`.
+    """
+
+    forward: Callable
+    structure: Structure = eqx.field(static=True)
+    adjoint: Callable | None = None
+
+    def mv(self, x: PyTree) -> PyTree:
+        return self.forward(x)
+
+    def rmv(self, y: PyTree) -> PyTree:
+        return auto_rmv(self, y) if self.adjoint is None else self.adjoint(y)
+
+    def in_structure(self) -> Structure:
+        return self.structure
+
+    def out_structure(self) -> Structure:
+        return jax.eval_shape(self.forward, self.structure)
+
+
+def _gram_bracket(matrix: Array, squarings: int = 7):
+    """`(lower, upper)` for `|M|_2` to about 1 %, both holding in the arithmetic used."""
+    size = min(matrix.shape)
+    peak = jnp.max(jnp.abs(matrix))
+    scale = jnp.where(peak > 0, peak, 1)
+    scaled = matrix / scale.astype(matrix.dtype)
+    wide = scaled if matrix.shape[0] <= matrix.shape[1] else scaled.conj().T
+    gram = jnp.matmul(wide, wide.conj().T, precision=jax.lax.Precision.HIGHEST)
+    log_upper, power = jnp.zeros((), peak.dtype), 1.0
+    for _ in range(squarings):
+        frobenius = jnp.linalg.norm(gram)
+        frobenius = jnp.where(frobenius > 0, frobenius, 1)
+        log_upper = log_upper + jnp.log(frobenius) / power
+        gram = gram / frobenius.astype(gram.dtype)
+        gram = jnp.matmul(gram, gram, precision=jax.lax.Precision.HIGHEST)
+        power = 2 * power
+    upper = jnp.exp(0.5 * (log_upper + jnp.log(jnp.maximum(jnp.linalg.norm(gram), 1e-30)) / power))
+    vector = gram[:, jnp.argmax(jnp.sum(abs2(gram), axis=0))]
+    vector = vector / jnp.maximum(jnp.linalg.norm(vector), 1e-30).astype(vector.dtype)
+    lower = jnp.linalg.norm(jnp.matmul(vector.conj(), wide, precision=jax.lax.Precision.HIGHEST))
+    slack = 8 * (max(matrix.shape) + size) * jnp.finfo(peak.dtype).eps
+    upper = jnp.where(peak > 0, upper * (1 + slack) * scale, 0)
+    return jnp.minimum(lower * (1 - slack) * scale, upper), upper

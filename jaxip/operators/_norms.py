@@ -1,0 +1,83 @@
+"""What is known of an operator's norm, and whether its adjoint is one."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jaxip._tree import from_real, structure_of, to_real, tree_norm, tree_scale, tree_sub, tree_vdot
+from jaxip._types import PRNGKeyArray, PyTree, Scalar, Structure
+from jaxip.operators._operator import AbstractLinearOperator
+
+
+def norm_bounds(
+    op: AbstractLinearOperator, *, key: PRNGKeyArray | None = None, num_steps: int = 30
+) -> tuple[Scalar, Scalar]:
+    """`(lower, upper)` with `lower <= |A| <= upper`, the norm from `|x|_2` to `|y|_2`.
+
+    The upper bound is a closed form, or composed of such, or inf. With a key, the lower bound is
+    raised by power steps on `A^H A` from a random start: `|A v| / |v|` of a vector tried.
+    """
+    lower, upper = op.norm_bounds()
+    if key is None:
+        return lower, upper
+    start = random_like(op.in_structure(), key)
+
+    def step(v, _):
+        v = tree_scale(1 / _positive(tree_norm(v)), v)
+        image = op.mv(v)
+        return op.rmv(image), tree_norm(image)
+
+    _, ratios = jax.lax.scan(step, start, None, length=num_steps)
+    slack = 1 - 64 * jnp.finfo(ratios.dtype).eps
+    return jnp.maximum(lower, jnp.max(ratios) * slack), upper
+
+
+@eqx.filter_jit
+def check_adjoint(op: AbstractLinearOperator, *, key: PRNGKeyArray) -> Scalar:
+    """`|Re <A x, y> - Re <x, A^H y>|` over `|A x| |y| + |x| |A^H y|`, for random x and y.
+
+    A correct pair gives a few eps. A real inner product on complex arrays has two halves, so x
+    is also replaced by `i x` where it is complex, which finds a missing conjugation.
+    """
+    one, two = jax.random.split(key)
+    x, y = random_like(op.in_structure(), one), random_like(op.out_structure(), two)
+    turned = jax.tree.map(lambda v: 1j * v if jnp.iscomplexobj(v) else v, x)
+    return jnp.maximum(_adjoint_error(op, x, y), _adjoint_error(op, turned, y))
+
+
+def _adjoint_error(op: AbstractLinearOperator, x: PyTree, y: PyTree) -> Scalar:
+    forward, backward = op.mv(x), op.rmv(y)
+    if jax.tree.map(jnp.shape, backward) != jax.tree.map(jnp.shape, x):
+        raise ValueError(
+            f"the adjoint maps to {structure_of(backward)}, but the operator takes {structure_of(x)}"
+        )
+    scale = tree_norm(forward) * tree_norm(y) + tree_norm(x) * tree_norm(backward)
+    return jnp.abs(tree_vdot(forward, y) - tree_vdot(x, backward)) / _positive(scale)
+
+
+def materialise(op: AbstractLinearOperator):
+    """The matrix of a small operator in real coordinates (`to_real` of both sides)."""
+    structure = op.in_structure()
+    zeros = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), structure)
+    _, push = jax.linearize(lambda v: to_real(op.mv(v)), zeros)
+    basis = jnp.eye(to_real(zeros).size)
+    return jax.vmap(lambda e: push(from_real(e, structure)))(basis).T
+
+
+def random_like(structure: Structure, key: PRNGKeyArray) -> PyTree:
+    """Standard normal arrays of this structure (complex: both parts)."""
+    leaves, treedef = jax.tree.flatten(structure)
+    keys = jax.random.split(key, len(leaves))
+    drawn = [
+        jax.random.normal(k, s.shape, s.dtype) for k, s in zip(keys, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(treedef, drawn)
+
+
+def relative_difference(a: PyTree, b: PyTree) -> Scalar:
+    """`|a - b| / |b|`."""
+    return tree_norm(tree_sub(a, b)) / _positive(tree_norm(b))
+
+
+def _positive(value: Scalar) -> Scalar:
+    return jnp.where(value > 0, value, 1)

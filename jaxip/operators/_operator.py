@@ -1,0 +1,303 @@
+"""The linear operator: an exact adjoint, static structures, and an algebra closed under both."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxip._checks import as_scalar, check_input, describe, same_shapes
+from jaxip._numerics import conjugate
+from jaxip._tree import tree_add, tree_scale
+from jaxip._types import Array, PyTree, Scalar, Structure
+
+
+class AbstractLinearOperator(eqx.Module):
+    """A linear map `x -> A x` between trees of arrays, and its adjoint.
+
+    The adjoint is taken in the real inner product `Re <a, b>`; for a complex-linear map that is
+    the usual `A^H`. One call takes one image; batch with `jax.vmap`. A subclass gives `mv`,
+    `rmv` and the two structures; arrays that may be learned are leaves, sizes are static.
+    """
+
+    @abc.abstractmethod
+    def mv(self, x: PyTree) -> PyTree:
+        """`A x`."""
+
+    @abc.abstractmethod
+    def rmv(self, y: PyTree) -> PyTree:
+        """`A^H y`, with `Re <A x, y> = Re <x, A^H y>`."""
+
+    @abc.abstractmethod
+    def in_structure(self) -> Structure:
+        """Shapes and dtypes of x."""
+
+    @abc.abstractmethod
+    def out_structure(self) -> Structure:
+        """Shapes and dtypes of A x."""
+
+    def norm_bounds(self) -> tuple[Scalar, Scalar]:
+        """`(lower, upper)` with `lower <= |A| <= upper`; `(0, inf)` where nothing is known."""
+        return jnp.asarray(0.0), jnp.asarray(jnp.inf)
+
+    def rounding(self) -> float:
+        """A static c with `|fl(A x) - A x| <= c u |A| |x|`, u the unit roundoff; inf if unknown."""
+        return float("inf")
+
+    def row_gram(self) -> PyTree | None:
+        """The g with `A A^H = diag(g)` (a scalar or an array that broadcasts), or None."""
+        return None
+
+    def column_gram(self) -> PyTree | None:
+        """The g with `A^H A = diag(g)`, or None."""
+        return None
+
+    @property
+    def H(self) -> "AbstractLinearOperator":
+        """The adjoint operator."""
+        return Adjoint(self)
+
+    @property
+    def T(self):
+        raise AttributeError("an operator has no .T; the adjoint is A.H, applied by A.H @ y")
+
+    def __call__(self, x: PyTree) -> PyTree:
+        return self @ x
+
+    def __matmul__(self, other):
+        if isinstance(other, AbstractLinearOperator):
+            return Composed(self, other)
+        return self.mv(check_input(f"{type(self).__name__}.mv", self.in_structure(), other))
+
+    def __add__(self, other):
+        return Sum(self, _operator(other))
+
+    def __sub__(self, other):
+        return Sum(self, Scaled(-1.0, _operator(other)))
+
+    def __neg__(self):
+        return Scaled(-1.0, self)
+
+    def __mul__(self, scalar):
+        if isinstance(scalar, AbstractLinearOperator):
+            raise TypeError("A * B is not defined; the composition is A @ B")
+        if jnp.ndim(scalar) != 0:
+            raise TypeError("A * array is not defined; apply with A @ x, scale with 2.0 * A")
+        return Scaled(scalar, self)
+
+    def __rmul__(self, scalar):
+        return self * scalar
+
+    # numpy must not distribute `array @ A` or `scalar * A` over its entries
+    __array_priority__ = 1000
+    __array_ufunc__ = None
+
+
+class Adjoint(AbstractLinearOperator):
+    """`A^H` as an operator."""
+
+    op: AbstractLinearOperator
+
+    def mv(self, x: PyTree) -> PyTree:
+        return self.op.rmv(x)
+
+    def rmv(self, y: PyTree) -> PyTree:
+        return self.op.mv(y)
+
+    def in_structure(self) -> Structure:
+        return self.op.out_structure()
+
+    def out_structure(self) -> Structure:
+        return self.op.in_structure()
+
+    def norm_bounds(self):
+        return self.op.norm_bounds()
+
+    def rounding(self) -> float:
+        return self.op.rounding()
+
+    def row_gram(self):
+        return self.op.column_gram()
+
+    def column_gram(self):
+        return self.op.row_gram()
+
+    @property
+    def H(self) -> AbstractLinearOperator:
+        return self.op
+
+
+class Composed(AbstractLinearOperator):
+    """`A B`."""
+
+    left: AbstractLinearOperator
+    right: AbstractLinearOperator
+
+    def __check_init__(self):
+        a, b = self.left.in_structure(), self.right.out_structure()
+        if not same_shapes(a, b):
+            raise ValueError(f"A @ B: A takes {describe(a)}, but B gives {describe(b)}")
+
+    def mv(self, x: PyTree) -> PyTree:
+        return self.left.mv(self.right.mv(x))
+
+    def rmv(self, y: PyTree) -> PyTree:
+        return self.right.rmv(self.left.rmv(y))
+
+    def in_structure(self) -> Structure:
+        return self.right.in_structure()
+
+    def out_structure(self) -> Structure:
+        return self.left.out_structure()
+
+    def norm_bounds(self):
+        _, a = self.left.norm_bounds()
+        _, b = self.right.norm_bounds()
+        return jnp.zeros_like(a * b), a * b
+
+    def rounding(self) -> float:
+        # relative to |A||B|, which is the upper bound that goes with it
+        return self.left.rounding() + self.right.rounding() * (1 + 1e-10)
+
+    def row_gram(self):
+        outer, inner = self.left.row_gram(), self.right.row_gram()
+        if outer is None or inner is None or any(v.ndim for v in jax.tree.leaves(inner)):
+            return None
+        factor = jax.tree.leaves(inner)[0]
+        return jax.tree.map(lambda g: g * factor.astype(g.dtype), outer)
+
+    def column_gram(self):
+        return self.H.row_gram() if self.right.column_gram() is not None else None
+
+    @property
+    def H(self) -> AbstractLinearOperator:
+        return Composed(self.right.H, self.left.H)
+
+
+class Sum(AbstractLinearOperator):
+    """`A + B`."""
+
+    left: AbstractLinearOperator
+    right: AbstractLinearOperator
+
+    def __check_init__(self):
+        for a, b in (
+            (self.left.in_structure(), self.right.in_structure()),
+            (self.left.out_structure(), self.right.out_structure()),
+        ):
+            if not same_shapes(a, b):
+                raise ValueError(f"A + B: A has {describe(a)}, but B has {describe(b)}")
+
+    def mv(self, x: PyTree) -> PyTree:
+        return tree_add(self.left.mv(x), self.right.mv(x))
+
+    def rmv(self, y: PyTree) -> PyTree:
+        return tree_add(self.left.rmv(y), self.right.rmv(y))
+
+    def in_structure(self) -> Structure:
+        return self.left.in_structure()
+
+    def out_structure(self) -> Structure:
+        return self.left.out_structure()
+
+    def norm_bounds(self):
+        (la, ua), (lb, ub) = self.left.norm_bounds(), self.right.norm_bounds()
+        return jnp.maximum(0, jnp.maximum(la - ub, lb - ua)), ua + ub
+
+    def rounding(self) -> float:
+        # |A x| + |B x| may cancel, so the constant is relative to |A| + |B|
+        return max(self.left.rounding(), self.right.rounding()) + 1
+
+
+class Scaled(AbstractLinearOperator):
+    """`c A` with a real or complex scalar c (a leaf)."""
+
+    scalar: Scalar = eqx.field(converter=as_scalar)
+    op: AbstractLinearOperator
+
+    def __check_init__(self):
+        if jnp.iscomplexobj(self.scalar) and not is_complex(self.op.out_structure()):
+            raise ValueError(
+                f"a complex multiple of an operator with real output "
+                f"{describe(self.op.out_structure())} is not an operator of that structure"
+            )
+
+    def mv(self, x: PyTree) -> PyTree:
+        return _times(self.scalar, self.op.mv(x))
+
+    def rmv(self, y: PyTree) -> PyTree:
+        return self.op.rmv(_times(jnp.conj(self.scalar), y))
+
+    def in_structure(self) -> Structure:
+        return self.op.in_structure()
+
+    def out_structure(self) -> Structure:
+        return self.op.out_structure()
+
+    def norm_bounds(self):
+        lower, upper = self.op.norm_bounds()
+        size = jnp.abs(self.scalar)
+        return size * lower, jnp.where(size > 0, size * upper, 0)
+
+    def rounding(self) -> float:
+        return self.op.rounding() + 4
+
+    def row_gram(self):
+        return _scale_gram(self.scalar, self.op.row_gram())
+
+    def column_gram(self):
+        return _scale_gram(self.scalar, self.op.column_gram())
+
+
+def auto_rmv(op: AbstractLinearOperator, y: PyTree) -> PyTree:
+    """`A^H y = conj(A^T conj(y))` by transposing `op.mv`.
+
+    Silently wrong for maps that are antilinear or affine: run `check_adjoint`.
+    """
+    transpose = jax.linear_transpose(op.mv, _match_precision(op.in_structure(), y))
+    (result,) = transpose(conjugate(y))
+    return conjugate(result)
+
+
+def is_complex(structure: Structure) -> bool:
+    """Whether any array of the structure is complex."""
+    return any(jnp.issubdtype(v.dtype, jnp.complexfloating) for v in jax.tree.leaves(structure))
+
+
+def image_structure(shape: tuple[int, ...], dtype) -> jax.ShapeDtypeStruct:
+    """The structure of one array; `dtype=None` means complex in the default precision."""
+    return jax.ShapeDtypeStruct(tuple(shape), nominal_dtype(dtype))
+
+
+def nominal_dtype(dtype) -> np.dtype:
+    """`dtype`, or complex in the default precision."""
+    return np.dtype(jnp.result_type(complex) if dtype is None else dtype)
+
+
+def _operator(value) -> AbstractLinearOperator:
+    if not isinstance(value, AbstractLinearOperator):
+        raise TypeError(f"an operator can be added to an operator, but not to {type(value)}")
+    return value
+
+
+def _times(scalar: Array, tree: PyTree) -> PyTree:
+    if jnp.iscomplexobj(scalar):
+        return jax.tree.map(lambda v: scalar.astype(v.dtype) * v, tree)
+    return tree_scale(scalar, tree)
+
+
+def _scale_gram(scalar: Array, gram: PyTree | None) -> PyTree | None:
+    return None if gram is None else tree_scale(jnp.abs(scalar) ** 2, gram)
+
+
+def _match_precision(structure: Structure, y: PyTree) -> Structure:
+    wide = jnp.finfo(jnp.result_type(*jax.tree.leaves(y))).bits == 64
+
+    def match(leaf):
+        cplx = jnp.issubdtype(leaf.dtype, jnp.complexfloating)
+        real = jnp.float64 if wide else jnp.float32
+        dtype = jnp.result_type(real, jnp.complex64) if cplx else np.dtype(real)
+        return jax.ShapeDtypeStruct(leaf.shape, dtype)
+
+    return jax.tree.map(match, structure)

@@ -1,0 +1,49 @@
+"""64-bit, four CPU devices, a persistent compilation cache, and one key per test."""
+
+import os
+import pathlib
+
+import jax
+import pytest
+
+X64 = os.environ.get("JAXIP_TEST_X64", "1") == "1"
+jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_num_cpu_devices", 4)
+jax.config.update("jax_enable_x64", X64)
+jax.config.update(
+    "jax_compilation_cache_dir",
+    os.environ.get(
+        "JAX_COMPILATION_CACHE_DIR", str(pathlib.Path.home() / ".cache" / "jaxip" / "tests")
+    ),
+)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+DATA = pathlib.Path(
+    os.environ.get("JAXIP_DATA", pathlib.Path(__file__).resolve().parents[2] / "shared" / "data")
+)
+
+
+@pytest.fixture
+def getkey():
+    """A function that gives a new key at each call."""
+    state = [jax.random.key(2026)]
+
+    def next_key():
+        state[0], key = jax.random.split(state[0])
+        return key
+
+    return next_key
+
+
+@pytest.fixture
+def data_folder() -> pathlib.Path:
+    """The folder of real data; a test that needs it skips where it is absent, and is counted."""
+    if not DATA.is_dir():
+        pytest.skip(f"data: no folder {DATA.name}; set JAXIP_DATA")
+    return DATA
+
+
+@pytest.fixture
+def x64() -> bool:
+    """Whether this run has 64-bit arrays."""
+    return X64
