@@ -1,0 +1,47 @@
+"""Proximal maps and projections as pure functions, real and complex by one formula."""
+
+import jax.numpy as jnp
+
+from jaxip._numerics import abs2
+from jaxip._tree import tree_norm, tree_scale
+from jaxip._types import Array, Float, Inexact, PyTree, Scalar
+
+
+def soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float) -> Array:
+    """`argmin_z t |z|_1 + |z - x|^2 / 2 = x max(0, 1 - t/|x|)`: modulus shrunk, phase kept.
+
+    The derivative is 0 where `|x| <= t`, at 0 too.
+    """
+    square = abs2(x)
+    t = jnp.asarray(t, square.dtype)
+    outside = square > t * t
+    size = jnp.sqrt(jnp.where(outside, square, 1))
+    return jnp.where(outside, x * (1 - t / size), 0)
+
+
+def group_soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float, axis: int):
+    """`x max(0, 1 - t/|x|_g)`, `|x|_g` the 2-norm along `axis` (one group per remaining index)."""
+    square = jnp.sum(abs2(x), axis=axis, keepdims=True)
+    t = jnp.asarray(t, square.dtype)
+    outside = square > t * t
+    size = jnp.sqrt(jnp.where(outside, square, 1))
+    return jnp.where(outside, x * (1 - t / size), 0)
+
+
+def shrink_l2(x: PyTree, t: Scalar | float) -> PyTree:
+    """`argmin_z t |z|_2 + |z - x|^2 / 2 = x max(0, 1 - t/|x|_2)`."""
+    size = tree_norm(x)
+    outside = size > t
+    return tree_scale(jnp.where(outside, 1 - t / jnp.where(outside, size, 1), 0), x)
+
+
+def project_l2_ball(x: PyTree, radius: Scalar | float = 1.0) -> PyTree:
+    """The nearest point of `{|z|_2 <= radius}`."""
+    size = tree_norm(x)
+    outside = size > radius
+    return tree_scale(jnp.where(outside, radius / jnp.where(outside, size, 1), 1), x)
+
+
+def project_box(x: Inexact[Array, "..."], lower, upper) -> Array:
+    """The nearest point of `lower <= z <= upper`, entry by entry; the imaginary part becomes 0."""
+    return jnp.clip(x.real, lower, upper).astype(x.dtype)

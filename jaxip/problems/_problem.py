@@ -1,0 +1,156 @@
+"""A problem: what is minimised, seen through the few verbs that solvers and proofs need."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jaxip._checks import check_input
+from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub, tree_vdot, tree_where, tree_zeros
+from jaxip._types import PyTree, Scalar
+from jaxip.operators import AbstractLinearOperator
+from jaxip.problems import _enclosure as enclosure
+from jaxip.problems._fidelity import AbstractFidelity, Ball
+
+
+class AbstractProblem(eqx.Module):
+    """`min_x R(x) + phi(|A x - y|)` in saddle form `min_x max_z G(x) + Re <K x, z> - H*(z; y)`.
+
+    A problem holds operator and regulariser, never the data: every method takes y. So it can be
+    mapped over data, differentiated in them, and warm-started. `unit` is 0 in iterations and the
+    unit roundoff in proofs: then objective and violation hold from above, the bound from below.
+    """
+
+    A: eqx.AbstractVar[AbstractLinearOperator]
+
+    @property
+    @abc.abstractmethod
+    def data_operator(self) -> AbstractLinearOperator:
+        """The map from the unknown x to the data."""
+
+    @property
+    @abc.abstractmethod
+    def K(self) -> AbstractLinearOperator:
+        """The saddle operator."""
+
+    @property
+    @abc.abstractmethod
+    def fidelity(self) -> AbstractFidelity:
+        """phi."""
+
+    @abc.abstractmethod
+    def penalty(self, x: PyTree, unit: float = 0.0) -> Scalar:
+        """`R(x)`."""
+
+    @abc.abstractmethod
+    def dual_value(
+        self, z: PyTree, y: PyTree, *, unit: float = 0.0, most: Scalar | None = None
+    ) -> tuple[Scalar, Scalar]:
+        """`(D(s z), s |z_data|)`: the bound from z, scaled to feasibility by s, and its price.
+
+        For every x, `R(x) + price * violation(x) >= D(s z)`. `most` is an upper bound of the
+        optimal value, where one is known.
+        """
+
+    @abc.abstractmethod
+    def prox(self, x: PyTree, step: Scalar) -> PyTree:
+        """`prox_{step G}(x)`."""
+
+    @abc.abstractmethod
+    def conj_prox(self, z: PyTree, step: Scalar, y: PyTree) -> PyTree:
+        """`prox_{step H*(.; y)}(z)`."""
+
+    @abc.abstractmethod
+    def image(self, x: PyTree) -> PyTree:
+        """The image of the unknown: `W^H x` for a synthesis, else x."""
+
+    @abc.abstractmethod
+    def residual_dual(self, x: PyTree, y: PyTree) -> PyTree:
+        """A dual guessed from the residual `A x - y`."""
+
+    @abc.abstractmethod
+    def initial_weight(self, y: PyTree, norm: Scalar) -> Scalar:
+        """A guess at `|x*| / |z*|` in the units of the problem."""
+
+    def bound(self, z: PyTree, y: PyTree, *, unit: float = 0.0) -> Scalar:
+        """A lower bound of the optimal value, from any dual z: z is made feasible here."""
+        return self.dual_value(z, y, unit=unit)[0]
+
+    def check_data(self, y: PyTree) -> PyTree:
+        """`y` as arrays. Raises: ValueError where its shape or dtype does not fit."""
+        return check_input("y", self.data_operator.out_structure(), y)
+
+    def start(self, y: PyTree) -> tuple[PyTree, PyTree]:
+        """Zero x and z with the dtypes that the iteration keeps."""
+        x = jax.eval_shape(self.data_operator.rmv, y)
+        return tree_zeros(x), tree_zeros(jax.eval_shape(self.K.mv, x))
+
+    def residual(self, x: PyTree, y: PyTree) -> PyTree:
+        """`A x - y`."""
+        return tree_sub(self.data_operator.mv(x), y)
+
+    def residual_norm(self, x: PyTree, y: PyTree, unit: float = 0.0) -> Scalar:
+        """`|A x - y|`, from above."""
+        size = enclosure.norm(self.residual(x, y), unit)
+        if unit == 0:
+            return size
+        rounded = enclosure.matvec_error(self.data_operator, enclosure.norm(x, unit), unit)
+        return enclosure.outward(size + rounded, unit, +1)
+
+    def objective(self, x: PyTree, y: PyTree, *, unit: float = 0.0) -> Scalar:
+        """`R(x) + phi(|A x - y|)`; an infeasible x is judged by `violation` beside it."""
+        value = self.penalty(x, unit) + self.fidelity.value(self.residual_norm(x, y, unit))
+        return enclosure.outward(value, unit, +1)
+
+    def violation(self, x: PyTree, y: PyTree, *, unit: float = 0.0) -> Scalar:
+        """The distance of `A x` from the constraint, in the units of y; 0 without a constraint."""
+        return self.fidelity.violation(self.residual_norm(x, y, unit))
+
+    def grad(self, x: PyTree, y: PyTree) -> PyTree:
+        """`A^H (A x - y)`, the gradient of the squared data term."""
+        return self.data_operator.rmv(self.residual(x, y))
+
+    def feasible(self, x: PyTree, y: PyTree) -> PyTree:
+        """x moved to the data constraint, where there is one and a formula for it; else x."""
+        return x
+
+    @property
+    def constrained(self) -> bool:
+        """Whether the data term is a constraint, which can be infeasible."""
+        return isinstance(self.fidelity, Ball)
+
+    def is_ray(self, z: PyTree, y: PyTree):
+        """Farkas: `A^H z = 0` to rounding and `-Re <z, y> > radius |z|`: all `|A x - y| > radius`."""
+        op, size = self.data_operator, tree_norm(z)
+        eps = jnp.finfo(size.dtype).eps
+        _, upper = op.norm_bounds()
+        steps = op.rounding() if enclosure.is_enclosed(op) else 1e3
+        noise = steps * eps * jnp.where(jnp.isfinite(upper), upper, 0) * size
+        blind = tree_norm(op.rmv(z)) <= noise
+        excess = -tree_vdot(z, y) - self.fidelity.conjugate(size)
+        return blind & (excess > 1e3 * eps * size * tree_norm(y))
+
+
+def move_to_ball(op: AbstractLinearOperator, x: PyTree, y: PyTree, radius: Scalar) -> PyTree:
+    """`x - A^H (r - radius_ r/|r|) / g` with `A A^H = diag(g)`: feasible in floating point.
+
+    `radius_ = radius (1 - 4 eps sqrt(m))`. Where `A A^H` is not diagonal, x is returned.
+    """
+    gram = op.row_gram()
+    if gram is None:
+        return x
+    r = tree_sub(op.mv(x), y)
+    size = tree_norm(r)
+    count = sum(leaf.size for leaf in jax.tree.leaves(op.out_structure()))
+    shrink = 1 - 4 * jnp.finfo(size.dtype).eps * jnp.sqrt(jnp.asarray(count, size.dtype))
+    limit = (radius * shrink).astype(size.dtype)
+    outside = size > limit
+    factor = jnp.where(outside, 1 - limit / jnp.where(outside, size, 1), 0)
+    step = jax.tree.map(lambda v: _divide(v, gram), tree_scale(factor, r))
+    return tree_where(outside, tree_axpy(-1.0, op.rmv(step), x), x)
+
+
+def _divide(r, gram):
+    positive = gram > 0
+    return jnp.where(positive, r / jnp.where(positive, gram, 1).astype(r.real.dtype), 0)

@@ -1,0 +1,48 @@
+"""The closing check: objective and bound in float64, widened by their rounding errors.
+
+float32 arrays are taken as exact and widened; the arithmetic of the proof is float64.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jaxip._rounding import UNIT
+from jaxip._tree import to_float64
+from jaxip._types import PyTree, Scalar
+from jaxip.problems import AbstractProblem
+
+
+def relative_gap(objective: Scalar, bound: Scalar) -> Scalar:
+    """`(objective - bound) / max(|objective|, |bound|)`, 0 where both are 0."""
+    size = jnp.maximum(jnp.abs(objective), jnp.abs(bound))
+    gap = jnp.where(size > 0, (objective - bound) / jnp.where(size > 0, size, 1), 0)
+    return jnp.where(jnp.isfinite(objective) & jnp.isfinite(bound), gap, jnp.inf)
+
+
+def close(problem: AbstractProblem, x: PyTree, duals: tuple[PyTree, ...], y: PyTree):
+    """`(objective, bound, gap, violation)` of x and the best of the duals, in the dtype of y."""
+    dtype = jnp.finfo(jnp.result_type(*jax.tree.leaves(y))).dtype
+    arguments = jax.lax.stop_gradient((problem, x, duals, y))
+    with jax.enable_x64(True):
+        problem, x, duals, y = to_float64(arguments)
+        violation = problem.violation(x, y, unit=UNIT)
+        objective = problem.objective(x, y, unit=UNIT)
+        most = jnp.where(violation > 0, jnp.inf, objective)
+        values = [problem.dual_value(z, y, unit=UNIT, most=most) for z in duals]
+        bounds = jnp.stack([jnp.where(jnp.isnan(value), 0, value) for value, _ in values])
+        best = jnp.max(bounds)
+        price = jnp.stack([cost for _, cost in values])[jnp.argmax(bounds)]
+        objective = objective + jnp.where(violation > 0, price * violation, 0)
+        gap = relative_gap(objective, best)
+        if dtype == jnp.float64:
+            return objective, best, gap, violation
+        # rounding to float32 goes outward, so that the numbers stay true
+        up = [_outward(v, jnp.inf) for v in (objective, gap, violation)]
+        low = _outward(best, -jnp.inf)
+    return up[0], low, up[1], up[2]
+
+
+def _outward(value: Scalar, towards: float) -> Scalar:
+    rounded = value.astype(jnp.float32)
+    wrong = rounded.astype(jnp.float64) < value if towards > 0 else rounded > value
+    return jnp.where(wrong, jnp.nextafter(rounded, jnp.float32(towards)), rounded)

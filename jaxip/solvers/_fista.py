@@ -1,0 +1,105 @@
+"""Proximal gradient methods for problems with a squared data term."""
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from jaxip._checks import as_scalar, check_positive
+from jaxip._tree import tree_axpy, tree_scale, tree_sub, tree_vdot, tree_where
+from jaxip._types import PyTree, Scalar
+from jaxip.problems import AbstractProblem, Lasso
+from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
+
+
+class ISTAState(eqx.Module):
+    """The iterate and the dual `A x - y` at the point before it."""
+
+    x: PyTree
+    z: PyTree
+
+
+class ISTA(AbstractSolver):
+    """`x+ = prox_tau(x - tau A^H (A x - y))`; needs `tau |A|^2 < 2`, takes `1 / |A|^2`."""
+
+    tau: Scalar = eqx.field(converter=as_scalar)
+
+    def __check_init__(self):
+        check_positive("tau", self.tau)
+
+    @classmethod
+    def for_problem(cls, problem: Lasso, norm: float | Scalar | None = None) -> "ISTA":
+        """`tau = 1 / |A|^2`. Raises: TypeError where the data term is not squared."""
+        return cls(_step_size(problem, norm))
+
+    def warm(self, problem, y, x, z) -> ISTAState:
+        check_steps(self.tau / 2, jnp.ones_like(self.tau), problem.K)
+        return ISTAState(x, z)
+
+    def step(self, problem, y, state: ISTAState) -> ISTAState:
+        x, z = _forward_backward(problem, y, state.x, self.tau)
+        return ISTAState(x, z)
+
+    def primal(self, state: ISTAState) -> PyTree:
+        return state.x
+
+    def dual(self, state: ISTAState) -> PyTree:
+        return state.z
+
+
+class FISTAState(eqx.Module):
+    """The iterate, the extrapolated point, the dual there, and the momentum number t."""
+
+    x: PyTree
+    v: PyTree
+    z: PyTree
+    t: Scalar
+
+
+class FISTA(AbstractSolver):
+    """Accelerated proximal gradient with adaptive restart; needs `tau |A|^2 <= 1`.
+
+    The momentum is dropped when it points uphill: `Re <v - x+, x+ - x> > 0`.
+    Source: Beck and Teboulle (2009); O'Donoghue and Candes (2015), gradient scheme.
+    """
+
+    tau: Scalar = eqx.field(converter=as_scalar)
+
+    def __check_init__(self):
+        check_positive("tau", self.tau)
+
+    @classmethod
+    def for_problem(cls, problem: Lasso, norm: float | Scalar | None = None) -> "FISTA":
+        """`tau = 1 / |A|^2`. Raises: TypeError where the data term is not squared."""
+        return cls(_step_size(problem, norm))
+
+    def warm(self, problem, y, x, z) -> FISTAState:
+        check_steps(self.tau, jnp.ones_like(self.tau), problem.K)
+        return FISTAState(x, x, z, jnp.ones_like(tree_vdot(x, x)))
+
+    def step(self, problem, y, state: FISTAState) -> FISTAState:
+        x, z = _forward_backward(problem, y, state.v, self.tau)
+        change = tree_sub(x, state.x)
+        uphill = tree_vdot(tree_sub(state.v, x), change) > 0
+        t = jnp.where(uphill, 1, state.t)
+        ahead = (1 + jnp.sqrt(1 + 4 * t * t)) / 2
+        momentum = jnp.where(uphill, 0, (t - 1) / ahead)
+        v = tree_where(uphill, x, tree_axpy(momentum, change, x))
+        return FISTAState(x, v, z, ahead)
+
+    def primal(self, state: FISTAState) -> PyTree:
+        return state.x
+
+    def dual(self, state: FISTAState) -> PyTree:
+        return state.z
+
+
+def _forward_backward(problem: AbstractProblem, y: PyTree, x: PyTree, tau: Scalar):
+    residual = problem.residual(x, y)
+    descent = tree_scale(-tau, problem.data_operator.rmv(residual))
+    return problem.prox(tree_axpy(1.0, descent, x), tau), residual
+
+
+def _step_size(problem: Lasso, norm) -> Scalar:
+    if not isinstance(problem, Lasso):
+        raise TypeError(f"proximal gradient needs a Lasso, but got {type(problem).__name__}")
+    size = operator_norm(problem.K, norm)
+    return 1 / (size * size)

@@ -1,0 +1,184 @@
+"""`solve`: a problem and its data in, an image with a proof or an honest status out."""
+
+from collections.abc import Callable
+from functools import singledispatch
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from jaxip._checks import as_scalar, check_positive
+from jaxip._numerics import epsilon
+from jaxip._tree import with_precision
+from jaxip._types import PyTree, Scalar
+from jaxip.problems import AbstractProblem, Lasso, is_enclosed
+from jaxip.solvers._adjoint import AbstractAdjoint, Implicit
+from jaxip.solvers._closing import close
+from jaxip.solvers._fista import FISTA
+from jaxip.solvers._loop import RUNNING, Progress
+from jaxip.solvers._pdhg import PDHG
+from jaxip.solvers._solver import AbstractSolver
+from jaxip.solvers._status import Solution, Status
+
+DEFAULT_GAP = {"float32": 1e-4, "float64": 1e-8}
+
+
+@singledispatch
+def default_solver(problem, norm: float | Scalar | None = None) -> AbstractSolver:
+    """The solver that `solve` takes for this problem: PDHG, or FISTA for a Lasso."""
+    return PDHG.for_problem(problem, norm)
+
+
+@default_solver.register
+def _(problem: Lasso, norm=None) -> AbstractSolver:
+    return FISTA.for_problem(problem, norm)
+
+
+def solve(
+    problem: AbstractProblem,
+    y: PyTree,
+    *,
+    solver: AbstractSolver | None = None,
+    gap: float | Scalar | None = None,
+    start: tuple[PyTree, PyTree] | None = None,
+    stop: Callable | None = None,
+    max_steps: int = 10_000,
+    check_every: int = 10,
+    adjoint: AbstractAdjoint | None = None,
+    throw: bool = False,
+) -> Solution:
+    """Minimise `problem` on the data y until the relative gap is at most `gap`, and prove it.
+
+    `gap` defaults to 1e-4 for float32 data and 1e-8 for float64. `start` is a pair (x, z);
+    `stop(x, z)` an extra reason to end. `solution.status` rests on a check in float64 with
+    rounding enclosed. Works inside jit, vmap and grad; derivatives in y and in every array of the
+    problem pass through `solution.x` and `.image` (by `Implicit()` unless `Unroll()` is given).
+    Raises: ValueError for data of another shape or kind, for steps too long, and, with `throw`,
+    where the status is not optimal.
+    """
+    y = problem.check_data(y)
+    structure = jax.eval_shape(problem.K.mv, problem.start(y)[0])
+    y = with_precision(y, structure)
+    problem = with_precision(problem, y)
+    goal = _goal(gap, y)
+    solver = default_solver(problem) if solver is None else with_precision(solver, y)
+    pair = problem.start(y) if start is None else with_precision(start, y)
+    adjoint = Implicit() if adjoint is None else adjoint
+    num_checks = -(-max_steps // check_every)
+    solution = _solve(
+        problem, y, solver, pair, goal, stop, adjoint, num_checks, check_every
+    )
+    if throw:
+        status = eqx.error_if(
+            solution.status, solution.status != Status.optimal, "the gap asked for is not proved"
+        )
+        solution = eqx.tree_at(lambda s: s.status, solution, status)
+    return solution
+
+
+@eqx.filter_jit
+def _solve(problem, y, solver, pair, goal, stop, adjoint, num_checks, check_every) -> Solution:
+    progress = adjoint.run(problem, y, solver, pair, goal, stop, num_checks, check_every)
+    x = problem.feasible(progress.pair[0], y)
+    z = progress.pair[1]
+    objective, bound, gap, violation = close(problem, x, (progress.proof, z), y)
+    status = _status(problem, progress, gap, violation, goal)
+    return Solution(
+        x=x,
+        image=problem.image(x),
+        dual=z,
+        objective=objective,
+        bound=bound,
+        gap=gap,
+        violation=violation,
+        status=status,
+        num_steps=progress.num_steps,
+        history=progress.history,
+        asked=goal,
+        working_gap=progress.gap,
+        enclosed=is_enclosed(problem.K),
+        single=jnp.finfo(goal.dtype).bits == 32,
+    )
+
+
+def _status(problem, progress: Progress, gap, violation, goal):
+    radius = problem.fidelity.residual_bound(jnp.zeros_like(gap))
+    proved = (gap <= goal) & (violation <= goal * radius)
+    code = jnp.where(progress.code == RUNNING, int(Status.not_converged), progress.code)
+    # the loop believed it, the proof does not: say so
+    code = jnp.where(code == Status.optimal, int(Status.undetermined), code)
+    final = (code == Status.infeasible) | (code == Status.nonfinite)
+    return jnp.where(proved & ~final, int(Status.optimal), code).astype(jnp.int32)
+
+
+def _goal(gap, y: PyTree) -> Scalar:
+    name = "float32" if epsilon(y) > 1e-10 else "float64"
+    value = as_scalar(DEFAULT_GAP[name] if gap is None else gap)
+    check_positive("gap", value)
+    return value.astype(name)
+
+
+class Reconstruction(eqx.Module):
+    """The map `y -> image` of a problem solved to a gap: a callable pytree, to audit or to learn.
+
+    `start` is the pair (x, z) to start from (zero if None).
+    """
+
+    problem: AbstractProblem
+    gap: Scalar | None = eqx.field(
+        converter=lambda g: None if g is None else as_scalar(g), default=None
+    )
+    solver: AbstractSolver | None = None
+    start: tuple[PyTree, PyTree] | None = None
+    max_steps: int = eqx.field(static=True, default=10_000)
+
+    def __call__(self, y: PyTree) -> PyTree:
+        return self.solve(y).image
+
+    def solve(self, y: PyTree) -> Solution:
+        """The whole solution: image, gap, status."""
+        return solve(
+            self.problem,
+            y,
+            solver=self.solver,
+            gap=self.gap,
+            start=self.start,
+            max_steps=self.max_steps,
+        )
+
+    def with_operator(self, op) -> "Reconstruction":
+        """The same reconstruction for another operator of the same shapes."""
+        return eqx.tree_at(lambda r: r.problem.A, self, op)
+
+    def warm(self, y: PyTree) -> "Reconstruction":
+        """The same map, started from its solution at y."""
+        solution = self.solve(y)
+        pair = (solution.x, solution.dual)
+        return eqx.tree_at(lambda r: r.start, self, pair, is_leaf=lambda leaf: leaf is None)
+
+    def unrolled(self, num_steps: int) -> "UnrolledReconstruction":
+        """`num_steps` steps from the start: differentiable in reverse, no proof."""
+        return UnrolledReconstruction(self.problem, self.solver, self.start, num_steps)
+
+
+class UnrolledReconstruction(eqx.Module):
+    """A fixed number of steps `y -> image`, one gradient through all of them."""
+
+    problem: AbstractProblem
+    solver: AbstractSolver | None
+    start: tuple[PyTree, PyTree] | None
+    num_steps: int = eqx.field(static=True)
+
+    def __call__(self, y: PyTree) -> PyTree:
+        problem = with_precision(self.problem, y)
+        solver = default_solver(problem) if self.solver is None else self.solver
+        solver = with_precision(solver, y)
+        pair = problem.start(y) if self.start is None else self.start
+        state = solver.warm(problem, y, *with_precision(pair, y))
+
+        @jax.checkpoint
+        def step(state, _):
+            return solver.step(problem, y, state), None
+
+        state, _ = jax.lax.scan(step, state, None, length=self.num_steps)
+        return problem.image(solver.primal(state))

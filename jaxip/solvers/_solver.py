@@ -1,0 +1,75 @@
+"""A solver is one step; solving, unrolling and differentiating use the same step."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from jaxip._checks import is_concrete
+from jaxip._types import PyTree, Scalar
+from jaxip.operators import AbstractLinearOperator
+from jaxip.problems import AbstractProblem
+
+State = Any
+
+
+class AbstractSolver(eqx.Module):
+    """`init`, then `step` after `step`: at most one K and one K^H each, pure, no tolerance."""
+
+    @abc.abstractmethod
+    def warm(self, problem: AbstractProblem, y: PyTree, x: PyTree, z: PyTree) -> State:
+        """The state started at the pair (x, z); fixes every shape and dtype."""
+
+    @abc.abstractmethod
+    def step(self, problem: AbstractProblem, y: PyTree, state: State) -> State:
+        """One iteration."""
+
+    @abc.abstractmethod
+    def primal(self, state: State) -> PyTree:
+        """The x that the solver would answer now."""
+
+    @abc.abstractmethod
+    def dual(self, state: State) -> PyTree:
+        """The z that belongs to it."""
+
+    def candidates(self, state: State) -> tuple[PyTree, ...]:
+        """Duals worth trying for the bound, beside the residual direction."""
+        return (self.dual(state),)
+
+    def init(self, problem: AbstractProblem, y: PyTree) -> State:
+        """The state started at zero."""
+        return self.warm(problem, y, *problem.start(y))
+
+
+def operator_norm(op: AbstractLinearOperator, norm: float | Scalar | None) -> Scalar:
+    """`norm` if given, else the finite upper bound of `|op|`.
+
+    Raises: ValueError where no bound is known, or the norm given is below a known lower bound.
+    """
+    lower, upper = op.norm_bounds()
+    if norm is not None:
+        value = jnp.asarray(norm, upper.dtype)
+        if is_concrete(value, lower) and not float(value) >= float(lower) * (1 - 1e-6):
+            raise ValueError(f"norm = {float(value):g}, but |K| is at least {float(lower):g}")
+        return value
+    if is_concrete(upper) and not bool(jnp.isfinite(upper)):
+        raise ValueError(
+            "no upper bound of |K| is known; pass norm=, for instance 1.1 times the lower value "
+            "of operators.norm_bounds(K, key=key)"
+        )
+    return jnp.where(upper > 0, upper, 1)
+
+
+def check_steps(tau: Scalar, sigma: Scalar, op: AbstractLinearOperator) -> None:
+    """Raises: ValueError where `tau sigma |K|^2 > 1 + 8 eps` for a lower bound of `|K|`.
+
+    The upper bound of a norm may be loose; the lower one is a vector tried.
+    """
+    lower, upper = op.norm_bounds()
+    known = jnp.where(jnp.isfinite(upper) & (upper <= lower * 1.001), upper, lower)
+    if not is_concrete(tau, sigma, known):
+        return
+    product = float(tau) * float(sigma) * float(known) ** 2
+    if not product <= 1 + 8 * float(jnp.finfo(tau.dtype).eps):
+        raise ValueError(f"tau * sigma * |K|^2 = {product:g}, but PDHG needs at most 1")

@@ -1,0 +1,70 @@
+"""What a solve may claim, and the words for it."""
+
+from enum import IntEnum
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from jaxip._types import Array, Count, Float, PyTree, Scalar
+
+
+class Status(IntEnum):
+    """`optimal`: the gap asked for is proved in float64. All other words prove nothing."""
+
+    optimal = 0
+    not_converged = 1
+    undetermined = 2
+    infeasible = 3
+    nonfinite = 4
+
+
+def status_name(status) -> str | list[str]:
+    """The word of a status, or a list of words for a batch."""
+    codes = np.asarray(status)
+    return Status(int(codes)).name if codes.ndim == 0 else [status_name(c) for c in codes]  # type: ignore
+
+
+class Solution(eqx.Module):
+    """The answer of `solve`, and what is proved of it.
+
+    `bound <= optimal value`, `objective >= ` value at x, both evaluated in float64 and widened by
+    their rounding error where `enclosed`; `gap = (objective - bound) / max(|objective|, |bound|)`.
+    `history` holds the gap in working precision after each check (NaN where none was made).
+    """
+
+    x: PyTree
+    image: PyTree
+    dual: PyTree
+    objective: Scalar
+    bound: Scalar
+    gap: Scalar
+    violation: Scalar
+    status: Count
+    num_steps: Count
+    history: Float[Array, "checks"]
+    asked: Scalar
+    working_gap: Scalar
+    enclosed: bool = eqx.field(static=True)
+    single: bool = eqx.field(static=True)
+
+    @property
+    def reason(self) -> str | list[str]:
+        """Why the status is what it is, in one line (a list of lines for a batch)."""
+        if jnp.ndim(self.status) == 0:
+            fields = (self.status, self.gap, self.asked, self.violation, self.num_steps)
+            return self._sentence(*(np.asarray(v).item() for v in fields))
+        asked = np.broadcast_to(np.asarray(self.asked), np.shape(self.status))
+        rows = zip(self.status, self.gap, asked, self.violation, self.num_steps, strict=True)
+        return [self._sentence(*(np.asarray(v).item() for v in row)) for row in rows]
+
+    def _sentence(self, status, gap, asked, violation, num_steps) -> str:
+        floor = f"float32 floor {gap:.1e}; use float64" if self.single else f"floor {gap:.1e}"
+        proof = "rounding enclosed" if self.enclosed else "the operator states no rounding constant"
+        return {
+            Status.optimal: f"objective within {gap:.1e} (relative) of the optimum, {proof}",
+            Status.not_converged: f"gap {gap:.1e} after {num_steps} steps, {asked:.1e} asked",
+            Status.undetermined: f"gap {gap:.1e}, {asked:.1e} asked: {floor}",
+            Status.infeasible: "a dual ray shows that no x meets the constraint (to rounding)",
+            Status.nonfinite: f"NaN or inf before step {num_steps}; x is the last finite iterate",
+        }[Status(status)] + (f"; constraint violated by {violation:.1e}" if violation > 0 else "")
