@@ -6,8 +6,14 @@ from jaxip.operators._basic import Identity as Identity
 from jaxip.operators._basic import Matrix as Matrix
 from jaxip.operators._blocks import BlockDiagonal as BlockDiagonal
 from jaxip.operators._blocks import Stack as Stack
+from jaxip.operators._das import das_fourier as das_fourier
+from jaxip.operators._das import frequency_levels as frequency_levels
+from jaxip.operators._das import local_sparsities as local_sparsities
+from jaxip.operators._das import sparsity_weights as sparsity_weights
+from jaxip.operators._filters import wavelet_names as wavelet_names
 from jaxip.operators._fourier import Fourier as Fourier
 from jaxip.operators._fourier import SubsampledFourier as SubsampledFourier
+from jaxip.operators._gradient import Gradient as Gradient
 from jaxip.operators._norms import check_adjoint as check_adjoint
 from jaxip.operators._norms import materialise as materialise
 from jaxip.operators._norms import norm_bounds as norm_bounds
@@ -18,3 +24,6 @@ from jaxip.operators._operator import Composed as Composed
 from jaxip.operators._operator import Scaled as Scaled
 from jaxip.operators._operator import Sum as Sum
 from jaxip.operators._operator import auto_rmv as auto_rmv
+from jaxip.operators._sampling import uniform_random as uniform_random
+from jaxip.operators._sampling import variable_density_lines as variable_density_lines
+from jaxip.operators._wavelet import Wavelet as Wavelet

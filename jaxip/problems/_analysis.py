@@ -91,10 +91,7 @@ class AbstractAnalysis(AbstractProblem):
         return jnp.maximum(0, value), scale * size
 
     def initial_weight(self, y: PyTree, norm: Scalar) -> Scalar:
-        direction = self.fidelity.dual_of(y)
-        size = tree_norm(direction)
-        most = self.regulariser_weight * self.norm.smallest_weight() / norm
-        dual = self.fidelity.dual_size(size, jnp.where(size > 0, most / size, 1))
+        dual = self.fidelity.dual_size(tree_norm(self.fidelity.dual_of(y)), jnp.ones_like(norm))
         back = tree_norm(self.A.rmv(y))
         return back / (norm * norm * jnp.where(dual > 0, dual, 1))
 

@@ -31,7 +31,12 @@ def close(problem: AbstractProblem, x: PyTree, duals: tuple[PyTree, ...], y: PyT
         values = [problem.dual_value(z, y, unit=UNIT, most=most) for z in duals]
         bounds = jnp.stack([jnp.where(jnp.isnan(value), 0, value) for value, _ in values])
         best = jnp.max(bounds)
-        price = jnp.stack([cost for _, cost in values])[jnp.argmax(bounds)]
+        # no argmax: it is lowered after this block, and finds its index type in 32 bits
+        price = jnp.max(
+            jnp.stack(
+                [jnp.where(b == best, c, 0) for b, (_, c) in zip(bounds, values, strict=True)]
+            )
+        )
         objective = objective + jnp.where(violation > 0, price * violation, 0)
         gap = relative_gap(objective, best)
         if dtype == jnp.float64:

@@ -18,6 +18,7 @@ class PDHGState(eqx.Module):
     primal: PyTree
     dual: PyTree
     omega: Scalar
+    guess: Scalar
     count: Count
 
 
@@ -25,9 +26,10 @@ class PDHG(AbstractSolver):
     """`x+ = prox_tau(x - tau K^H z)`, `z+ = conj_prox_sigma(z + sigma K (2 x+ - x))`.
 
     The steps are `omega tau` and `sigma / omega`; `tau sigma |K|^2 <= 1`. The primal weight omega
-    starts at a guess from the data (or at `omega`), moves to the geometric mean of itself and
-    `|x| / |z|` at steps 16, 32, ..., `balance_until`, and is then frozen. `relaxation` in (0, 2).
-    The last iterate converges. Source: Chambolle and Pock (2011), algorithm 1; relaxation: Condat
+    starts at a guess from the data (or at `omega`), moves to the geometric mean of that guess and
+    `|x| / |z|` at steps 16, 32, ..., `balance_until`, and is then frozen. (Compounding the mean
+    overshoots where the dual is small: 3480 steps instead of 800 on an interpolating SR-LASSO.)
+    `relaxation` in (0, 2). The last iterate converges. Source: Chambolle and Pock (2011), algorithm 1; relaxation: Condat
     (2013), theorem 3.3.
     """
 
@@ -65,7 +67,7 @@ class PDHG(AbstractSolver):
         norm = 1 / jnp.sqrt(self.tau * self.sigma)
         guess = problem.initial_weight(y, norm) if self.omega is None else self.omega
         omega = jnp.where((guess > 0) & jnp.isfinite(guess), guess, 1).astype(dtype)
-        return PDHGState(x, z, x, z, omega, jnp.zeros((), jnp.int32))
+        return PDHGState(x, z, x, z, omega, omega, jnp.zeros((), jnp.int32))
 
     def step(self, problem, y, state: PDHGState) -> PDHGState:
         tau, sigma = self.tau * state.omega, self.sigma / state.omega
@@ -73,8 +75,8 @@ class PDHG(AbstractSolver):
         x = tree_axpy(self.relaxation, tree_sub(primal, state.x), state.x)
         z = tree_axpy(self.relaxation, tree_sub(dual, state.z), state.z)
         count = state.count + 1
-        omega = self._balanced(state.omega, primal, dual, count)
-        return PDHGState(x, z, primal, dual, omega, count)
+        omega = self._balanced(state, primal, dual, count)
+        return PDHGState(x, z, primal, dual, omega, state.guess, count)
 
     def primal(self, state: PDHGState) -> PyTree:
         return state.primal
@@ -82,14 +84,15 @@ class PDHG(AbstractSolver):
     def dual(self, state: PDHGState) -> PyTree:
         return state.dual
 
-    def _balanced(self, omega: Scalar, x: PyTree, z: PyTree, count: Count) -> Scalar:
+    def _balanced(self, state: PDHGState, x: PyTree, z: PyTree, count: Count) -> Scalar:
         if self.balance_until < 16:
-            return omega
+            return state.omega
         due = (count >= 16) & (count <= self.balance_until) & ((count & (count - 1)) == 0)
         size_x, size_z = tree_norm(x), tree_norm(z)
         usable = due & (size_x > 0) & (size_z > 0)
-        target = jnp.where(usable, size_x / jnp.where(size_z > 0, size_z, 1), omega)
-        return jnp.sqrt(omega) * jnp.sqrt(target).astype(omega.dtype)
+        ratio = size_x / jnp.where(size_z > 0, size_z, 1)
+        mean = jnp.sqrt(state.guess) * jnp.sqrt(jnp.where(usable, ratio, 1))
+        return jnp.where(usable, mean, state.omega).astype(state.omega.dtype)
 
 
 def primal_dual_step(problem: AbstractProblem, y, x, z, tau, sigma):

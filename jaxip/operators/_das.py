@@ -1,0 +1,135 @@
+"""Multilevel Fourier sampling by the local sparsities of an image's wavelet coefficients."""
+
+import numpy as np
+
+from jaxip._types import Array, Float, PRNGKeyArray
+from jaxip.operators._sampling import as_mask, sample_count, uniforms
+
+
+def das_fourier(
+    shape: tuple[int, int], fraction: float, sparsities, *, key: PRNGKeyArray
+) -> Float[Array, "n n"]:
+    """A mask with `round(fraction * n^2)` samples, dense where the sparsities ask for them.
+
+    `shape` is `(n, n)` with `n = 2^J`; `sparsities` has one entry a level, coarse first, at most
+    J of them. Frequencies fall in dyadic square bands around the centre; block (k1, k2) gets
+    `min(round(c M(k1, k2)), its size)` samples, uniform within it, M from `_density`, and the
+    constant c by bisection. The few samples that rounding leaves over go one to a block.
+    Raises: ValueError for another shape, too many levels or bad sparsities.
+    Source: Adcock, Hansen, Poon and Roman (2017); Adcock, Antun and Hansen (2021), section 6.
+    """
+    levels = _check_sparsities(shape, np.asarray(sparsities, float))
+    size = shape[0]
+    band = frequency_levels(size, len(levels))
+    sizes = np.bincount(band, minlength=len(levels))
+    counts = _block_counts(
+        _density(levels), np.outer(sizes, sizes), sample_count(size * size, fraction)
+    )
+    clock = uniforms(key, size * size).reshape(shape)
+    mask = np.zeros(shape)
+    for one in range(len(levels)):
+        for two in range(len(levels)):
+            block = np.flatnonzero((band[:, None] == one) & (band[None] == two))
+            order = np.argsort(clock.flat[block], kind="stable")
+            mask.flat[block[order[: counts[one, two]]]] = 1
+    return as_mask(mask)
+
+
+def frequency_levels(size: int, num_levels: int) -> np.ndarray:
+    """The dyadic band, 0 to `num_levels - 1`, of each centred frequency of a DFT of `size = 2^J`.
+
+    At distance d (1 for the two positions beside the centre line, `n/2 - 1` and `n/2`), band 0
+    is `d <= 2^(J - num_levels)`, and band k is twice as wide as all before it.
+    """
+    position = np.arange(size)
+    distance = np.where(position < size // 2, size // 2 - position, position - size // 2 + 1)
+    innermost = size >> num_levels
+    bands = np.ceil(np.log2(distance / innermost)).astype(int)  # exact: both are powers of two
+    return np.maximum(bands, 0)
+
+
+def local_sparsities(
+    coefficients, level_map: np.ndarray, threshold: float = 0.5, *, merge_coarsest: bool = True
+) -> np.ndarray:
+    """The number of `|c| > threshold` at each level, coarse first (equality does not count).
+
+    With `merge_coarsest` the approximation and the coarsest details are one level, as
+    `das_fourier` and the weights of the papers have it: `levels` numbers; else `levels + 1`.
+    """
+    if np.shape(coefficients) != np.shape(level_map):
+        raise ValueError(
+            f"coefficients have shape {np.shape(coefficients)}, "
+            f"but level_map has {np.shape(level_map)}"
+        )
+    # a unit step at one pixel is a Haar coefficient of exactly 0.5: rounding must not count it
+    large = np.abs(np.asarray(coefficients)) > threshold * (1 + 1e-5)
+    counts = np.bincount(level_map[large], minlength=int(level_map.max()) + 1)
+    return np.concatenate([[counts[0] + counts[1]], counts[2:]]) if merge_coarsest else counts
+
+
+def sparsity_weights(sparsities, level_map: np.ndarray) -> np.ndarray:
+    """`w = sqrt(s / s_j)` on level j, `s = sum_j s_j`, for each coefficient (an empty s_j is 1).
+
+    Takes one number a level: `levels` of them where the coarsest two share one, or `levels + 1`.
+    Source: Colbrook, Antun and Hansen (2022), supplementary information.
+    """
+    counts = np.asarray(sparsities, float)
+    levels = int(level_map.max())
+    if counts.shape not in ((levels,), (levels + 1,)):
+        raise ValueError(
+            f"sparsities must have {levels} or {levels + 1} entries, but has shape {counts.shape}"
+        )
+    weights = np.sqrt(counts.sum() / np.maximum(counts, 1))
+    if len(weights) == levels:
+        weights = np.concatenate([weights[:1], weights])
+    return weights[level_map]
+
+
+def _check_sparsities(shape: tuple[int, ...], sparsities: np.ndarray) -> np.ndarray:
+    size = shape[0]
+    if len(shape) != 2 or shape[1] != size or size < 2 or size & (size - 1):
+        raise ValueError(f"shape must be (n, n) with n a power of two, but is {shape}")
+    most = size.bit_length() - 1
+    if sparsities.ndim != 1 or not 1 <= len(sparsities) <= most:
+        raise ValueError(
+            f"sparsities must have 1 to {most} entries for n = {size}, "
+            f"but has shape {sparsities.shape}"
+        )
+    if not (np.all(sparsities >= 0) and np.all(np.isfinite(sparsities)) and sparsities.sum() > 0):
+        raise ValueError(f"sparsities must be finite, >= 0 and not all 0, but are {sparsities}")
+    return sparsities
+
+
+def _density(sparsities: np.ndarray) -> np.ndarray:
+    """`M(k1, k2)` up to a factor: one vanishing moment (q = 0), first row and column doubled.
+
+    For `a = min(k1, k2)`, `b = max(k1, k2)`: the sum over l of `s_l` times `2^-(a-l) 2^-(b-l)`
+    where `l <= a`, `2^-(l-a) 2^-(b-l)` where `a < l <= b`, `2^-(l-a) 2^-3(l-b)` beyond.
+    """
+    k = np.arange(len(sparsities))
+    low = np.minimum(k[:, None], k)[..., None]
+    high = np.maximum(k[:, None], k)[..., None]
+    beyond = np.where(k > high, 3 * (k - high), high - k)
+    density = np.sum(sparsities * 2.0 ** -(np.abs(k - low) + beyond), axis=-1)
+    density[0] *= 2
+    density[:, 0] *= 2
+    return density
+
+
+def _block_counts(density: np.ndarray, sizes: np.ndarray, total: int) -> np.ndarray:
+    """Integers `min(round(c density), sizes)` that add up to `total`, after single corrections."""
+
+    def counts(factor):
+        return np.minimum(np.round(factor * density), sizes).astype(int)
+
+    low, high = 0.0, 2 * float(np.max(sizes / density))
+    for _ in range(100):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if counts(middle).sum() <= total else (low, middle)
+    found = counts(low)
+    # blocks that a larger c would serve next come first; every round gives one sample a block
+    while found.sum() < total:
+        owed = np.where(found < sizes, found - low * density, np.inf).ravel()
+        open_blocks = np.argsort(owed, kind="stable")[: np.count_nonzero(np.isfinite(owed))]
+        found.flat[open_blocks[: total - found.sum()]] += 1
+    return found

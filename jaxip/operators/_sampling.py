@@ -1,0 +1,77 @@
+"""Sampling masks: arrays of 0 and 1 drawn from a key, with exactly the count asked for.
+
+Masks are made on the host, once; the same key gives the same mask in 32 and 64 bits.
+Zero frequency is at index `n // 2`, as in `SubsampledFourier`.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxip._types import Array, Float, PRNGKeyArray
+
+
+def uniform_random(
+    shape: tuple[int, ...], fraction: float, *, key: PRNGKeyArray
+) -> Float[Array, "..."]:
+    """`round(fraction * size)` entries of 1, every such mask equally likely.
+
+    Raises: ValueError unless `0 < fraction <= 1` and at least one entry is 1.
+    """
+    size = int(np.prod(shape))
+    count = sample_count(size, fraction)
+    mask = np.zeros(size)
+    mask[np.argsort(uniforms(key, size), kind="stable")[:count]] = 1
+    return as_mask(mask.reshape(shape))
+
+
+def variable_density_lines(
+    shape: tuple[int, int],
+    fraction: float,
+    *,
+    centre: int = 8,
+    axis: int = 0,
+    key: PRNGKeyArray,
+) -> Float[Array, "h w"]:
+    """`round(fraction * n)` full Cartesian lines at distinct indices of `axis` (n long).
+
+    The `centre` lines around zero frequency are always there. Of the others, at the relative
+    distance d from the centre, each is drawn with weight `(1 - d)^3 + 0.01`, without replacement.
+    Raises: ValueError for a bad fraction, or where it allows fewer lines than `centre`.
+    """
+    if len(shape) != 2 or axis not in (0, 1):
+        raise ValueError(f"shape must be (h, w) and axis 0 or 1, but are {shape} and {axis}")
+    size = shape[axis]
+    count = sample_count(size, fraction)
+    if not 0 <= centre <= count:
+        raise ValueError(
+            f"fraction {fraction:g} of {size} lines are {count}, but centre asks for {centre}"
+        )
+    distance = np.abs(np.arange(size) - size // 2) / (size // 2 + 1)
+    # -log(u) / w is exponential with rate w: the smallest are a weighted draw (Efraimidis 2006)
+    clock = -np.log(uniforms(key, size)) / ((1 - distance) ** 3 + 0.01)
+    first = size // 2 - centre // 2
+    clock[first : first + centre] = -1
+    lines = np.zeros(size)
+    lines[np.argsort(clock, kind="stable")[:count]] = 1
+    return as_mask(np.broadcast_to(lines[:, None] if axis == 0 else lines[None], shape))
+
+
+def sample_count(size: int, fraction: float) -> int:
+    """`round(fraction * size)`, at least 1."""
+    if not 0 < fraction <= 1:
+        raise ValueError(f"fraction must be in (0, 1], but is {fraction}")
+    count = round(fraction * size)
+    if count < 1:
+        raise ValueError(f"fraction {fraction:g} of {size} is no sample")
+    return count
+
+
+def uniforms(key: PRNGKeyArray, size: int) -> np.ndarray:
+    """Independent uniform numbers in (0, 1), in float64 whatever the default precision."""
+    return (np.asarray(jax.random.bits(key, (size,), jnp.uint32)) + 0.5) / 2.0**32
+
+
+def as_mask(mask: np.ndarray) -> Array:
+    """A floating array in the default precision."""
+    return jnp.asarray(mask, jnp.result_type(float))
