@@ -1,0 +1,34 @@
+"""Real brain slices that come with a dependency."""
+
+import functools
+import pathlib
+
+import numpy as np
+
+from jaxip.data._load import need
+
+NUM_BRAIN_SLICES = 48
+
+
+def brain_slice(index: int) -> np.ndarray:
+    """Slice `index` (0 to 47) of a real brain scan: magnitude, `(128, 96)`, divided by its maximum.
+
+    Two volumes of 24 slices of one subject (0 to 23 and 24 to 47), from nibabel's own test file
+    `example4d.nii.gz`. Index i and i + 24 show the same place: they are no independent images.
+    Magnitudes only: any k-space made of them is SIMULATED.
+
+    Raises: ValueError for another index; ImportError where nibabel is missing.
+    """
+    if not 0 <= index < NUM_BRAIN_SLICES:
+        raise ValueError(f"brain_slice takes an index from 0 to 47, but got {index}")
+    image = _volume()[:, :, index % 24, index // 24].astype(np.float64)
+    return image / image.max()
+
+
+@functools.cache
+def _volume() -> np.ndarray:
+    nibabel = need("nibabel")
+    path = pathlib.Path(nibabel.__file__).parent / "tests" / "data" / "example4d.nii.gz"
+    if not path.is_file():
+        raise FileNotFoundError(f"nibabel is installed without its test volume {path.name}")
+    return np.asarray(nibabel.load(path).dataobj)

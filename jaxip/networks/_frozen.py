@@ -1,0 +1,62 @@
+"""The one place where flax.nnx modules are split and merged."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+from flax import nnx
+
+from jaxip._numerics import is_trainable
+from jaxip._types import PyTree
+from jaxip.operators import AbstractLinearOperator
+
+
+class Frozen(eqx.Module):
+    """`x -> module(x)`: an nnx module in evaluation mode as a callable pytree.
+
+    `params` are the `nnx.Param`s and all that `trainable` marks; `rest` holds every other
+    variable (running statistics, random state), which stays what it was: changes that the module
+    makes to it during a call are dropped. A module shared between two fields stays shared.
+    """
+
+    params: PyTree
+    rest: PyTree
+    graph: Any = eqx.field(static=True)
+
+    def __init__(self, module: nnx.Module):
+        module.eval()
+        self.graph, params, rest = nnx.split(module, nnx.Param, ...)
+        self.params = nnx.to_pure_dict(params)
+        self.rest = nnx.to_pure_dict(rest)
+
+    def __call__(self, *args, **kwargs) -> PyTree:
+        return self.merged()(*args, **kwargs)
+
+    def merged(self) -> nnx.Module:
+        """The nnx module with these parameters, in evaluation mode."""
+        return nnx.merge(self.graph, nnx.State(self.params), nnx.State(self.rest))
+
+
+def trainable(net: PyTree) -> PyTree:
+    """A tree of booleans over the leaves of `net`: True where training may change the leaf.
+
+    Floating and complex arrays are trained, except the leaves of linear operators (masks, coil
+    maps) and what a `Frozen` module does not hold as `nnx.Param`. Bare nnx modules: only Params.
+    Use as `eqx.partition(net, trainable(net))`.
+    """
+    return jax.tree.map(_mark, net, is_leaf=_is_unit)
+
+
+def _is_unit(node) -> bool:
+    return isinstance(node, AbstractLinearOperator | Frozen | nnx.Variable)
+
+
+def _mark(node) -> PyTree:
+    if isinstance(node, AbstractLinearOperator):
+        return jax.tree.map(lambda _: False, node)
+    if isinstance(node, Frozen):
+        marked = jax.tree.map(lambda _: False, node)
+        return eqx.tree_at(lambda n: n.params, marked, jax.tree.map(is_trainable, node.params))
+    if isinstance(node, nnx.Variable):
+        return jax.tree.map(lambda v: isinstance(node, nnx.Param) and is_trainable(v), node)
+    return is_trainable(node)
