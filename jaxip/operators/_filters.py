@@ -60,9 +60,7 @@ def analyse(x: Float[Array, "..."], low: tuple[float, ...], axis: int) -> Float[
     length, size = len(low), x.shape[axis]
     before = length // 2 - 1
     padded = wrap(x, before, length - 2 - before, axis)
-    taps = [
-        lax.slice_in_dim(padded, m, m + size - 1, 2, axis) for m in range(length)
-    ]
+    taps = [lax.slice_in_dim(padded, m, m + size - 1, 2, axis) for m in range(length)]
     return jnp.concatenate([_combine(low, taps), _combine(high_pass(low), taps)], axis)
 
 

@@ -30,8 +30,10 @@ class ISTA(AbstractSolver):
         """`tau = 1 / |A|^2`. Raises: TypeError where the data term is not squared."""
         return cls(_step_size(problem, norm))
 
-    def warm(self, problem, y, x, z) -> ISTAState:
+    def check(self, problem):
         check_steps(self.tau / 2, jnp.ones_like(self.tau), problem.K)
+
+    def warm(self, problem, y, x, z) -> ISTAState:
         return ISTAState(x, z)
 
     def step(self, problem, y, state: ISTAState) -> ISTAState:
@@ -71,8 +73,10 @@ class FISTA(AbstractSolver):
         """`tau = 1 / |A|^2`. Raises: TypeError where the data term is not squared."""
         return cls(_step_size(problem, norm))
 
-    def warm(self, problem, y, x, z) -> FISTAState:
+    def check(self, problem):
         check_steps(self.tau, jnp.ones_like(self.tau), problem.K)
+
+    def warm(self, problem, y, x, z) -> FISTAState:
         return FISTAState(x, x, z, jnp.ones_like(tree_vdot(x, x)))
 
     def step(self, problem, y, state: FISTAState) -> FISTAState:

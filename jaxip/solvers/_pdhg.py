@@ -61,8 +61,10 @@ class PDHG(AbstractSolver):
         size = operator_norm(problem.K, norm)
         return cls(1 / size, 1 / size, relaxation, omega, balance_until)
 
-    def warm(self, problem, y, x, z) -> PDHGState:
+    def check(self, problem):
         check_steps(self.tau, self.sigma, problem.K)
+
+    def warm(self, problem, y, x, z) -> PDHGState:
         dtype = tree_norm(x).dtype
         norm = 1 / jnp.sqrt(self.tau * self.sigma)
         guess = problem.initial_weight(y, norm) if self.omega is None else self.omega

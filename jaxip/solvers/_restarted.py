@@ -65,8 +65,10 @@ class Restarted(AbstractSolver):
         size = operator_norm(problem.K, norm)
         return cls(1 / size, 1 / size, size, nu, delta, inner_steps)
 
-    def warm(self, problem, y, x, z) -> RestartedState:
+    def check(self, problem):
         check_steps(self.tau, self.sigma, problem.K)
+
+    def warm(self, problem, y, x, z) -> RestartedState:
         zero_x, zero_z = tree_zeros(x), tree_zeros(z)
         eps = self.nu * (self.delta + tree_norm(y))
         count = jnp.zeros((), jnp.int32)
@@ -132,6 +134,10 @@ class Polished(AbstractSolver):
         """`restarts` restarts of FIRENET with 40 inner steps, then PDHG."""
         first = Restarted.for_problem(problem, norm)
         return cls(first, PDHG.for_problem(problem, norm), restarts * first.inner_steps)
+
+    def check(self, problem):
+        self.first.check(problem)
+        self.second.check(problem)
 
     def warm(self, problem, y, x, z) -> PolishedState:
         first = self.first.warm(problem, y, x, z)

@@ -62,6 +62,7 @@ def solve(
     problem = with_precision(problem, y)
     goal = _goal(gap, y)
     solver = default_solver(problem) if solver is None else with_precision(solver, y)
+    solver.check(problem)
     pair = problem.start(y) if start is None else with_precision(start, y)
     adjoint = Implicit() if adjoint is None else adjoint
     num_checks = -(-max_steps // check_every)

@@ -18,6 +18,10 @@ class AbstractSolver(eqx.Module):
     """`init`, then `step` after `step`: at most one K and one K^H each, pure, no tolerance."""
 
     @abc.abstractmethod
+    def check(self, problem: AbstractProblem) -> None:
+        """Raises: ValueError where concrete steps break the condition of convergence."""
+
+    @abc.abstractmethod
     def warm(self, problem: AbstractProblem, y: PyTree, x: PyTree, z: PyTree) -> State:
         """The state started at the pair (x, z); fixes every shape and dtype."""
 

@@ -1,0 +1,100 @@
+"""Implicit, unrolled and finite-difference derivatives of a solve agree."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxip as ip
+from jaxip import operators, problems, solvers
+
+M, N = 8, 12
+CLASSES = {"QCBP": (problems.QCBP, 0.3), "Lasso": (problems.Lasso, 0.1),
+           "SRLasso": (problems.SRLasso, 0.3)}
+
+
+def setup(dtype):
+    rng = np.random.default_rng(3)
+
+    def draw(*shape):
+        value = rng.standard_normal(shape)
+        return jnp.asarray(value + 1j * rng.standard_normal(shape) if dtype == complex else value)
+
+    A = draw(M, N) / np.sqrt(M)
+    y = A[:, :2] @ (1 + draw(2)) + 0.1 * draw(M)
+    return A, y, (draw(M, N), draw(M), jnp.asarray(0.7)), draw(N)
+
+
+CASES = [
+    *(pytest.param(name, complex, id=f"{name}-complex") for name in CLASSES),
+    *(pytest.param(name, float, id=f"{name}-real", marks=pytest.mark.slow) for name in CLASSES),
+]
+
+
+@pytest.mark.parametrize(("name", "dtype"), CASES)
+def test_first_derivatives(name, dtype):
+    A, y, direction, target = setup(dtype)
+    cls, value = CLASSES[name]
+
+    def loss(A, y, parameter, adjoint=None):
+        solution = ip.solve(
+            cls(operators.Matrix(A), parameter), y, gap=1e-14, max_steps=4000, adjoint=adjoint
+        )
+        return jnp.sum(ip.abs2(solution.x - target))
+
+    point = (A, y, jnp.asarray(value))
+    moved = lambda h: tuple(a + h * b for a, b in zip(point, direction, strict=True))
+    run = jax.jit(loss)
+    h = 2e-5
+    # five points: the truncation error is h^4, the rounding 1e-13 / h
+    difference = (8 * (run(*moved(h)) - run(*moved(-h)))
+                  - (run(*moved(2 * h)) - run(*moved(-2 * h)))) / (12 * h)
+    forward = jax.jvp(loss, point, direction)[1]
+    grads = jax.grad(loss, argnums=(0, 1, 2))(*point)
+    backward = sum(jnp.sum(g * d).real for g, d in zip(grads, direction, strict=True))
+    unrolled = jax.jvp(lambda *p: loss(*p, solvers.Unroll()), point, direction)[1]
+    scale = abs(float(forward))
+    np.testing.assert_allclose(backward, forward, rtol=1e-10)
+    np.testing.assert_allclose(unrolled, forward, rtol=1e-7)
+    assert abs(difference - forward) <= 1e-7 * scale
+
+
+def test_forward_over_reverse():
+    A, y, _, target = setup(complex)
+
+    def loss(weight):
+        solution = ip.solve(
+            problems.Lasso(operators.Matrix(A), weight), y, gap=1e-14, max_steps=4000
+        )
+        return jnp.sum(ip.abs2(solution.x - target))
+
+    slope = jax.jit(jax.grad(loss))
+    weight, h = jnp.asarray(0.1), 1e-4
+    second = jax.jvp(jax.grad(loss), (weight,), (jnp.ones_like(weight),))[1]
+    difference = (slope(weight + h) - slope(weight - h)) / (2 * h)
+    np.testing.assert_allclose(second, difference, rtol=1e-6)
+
+
+def test_reverse_through_the_unrolled_loop_and_vmap():
+    A, y, _, target = setup(complex)
+    problem = problems.SRLasso(operators.Matrix(A), 0.3)
+
+    def loss(y, adjoint):
+        solution = ip.solve(problem, y, gap=1e-13, max_steps=2000, adjoint=adjoint)
+        return jnp.sum(ip.abs2(solution.x - target))
+
+    ys = jnp.stack([y, 1.1 * y])
+    implicit = jax.vmap(jax.grad(lambda y: loss(y, solvers.Implicit())))(ys)
+    unrolled = jax.vmap(jax.grad(lambda y: loss(y, solvers.Unroll())))(ys)
+    np.testing.assert_allclose(implicit, unrolled, atol=1e-7 * float(jnp.max(jnp.abs(implicit))))
+
+
+def test_an_unsolved_linear_system_gives_nan_and_is_told():
+    A, y, _, _ = setup(float)
+    problem = problems.Lasso(operators.Matrix(A), 0.1)
+    adjoint = solvers.Implicit(rtol=1e-12, restart=1)
+    slope = jax.grad(lambda y: jnp.sum(ip.solve(problem, y, gap=1e-10, adjoint=adjoint).x))(y)
+    assert jnp.all(jnp.isnan(slope))
+    solution = ip.solve(problem, y, gap=1e-12)
+    assert solvers.implicit_residual(problem, y, solution) < 1e-10
+    assert solvers.implicit_residual(problem, y, solution, restart=1) > 1e-6
