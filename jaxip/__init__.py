@@ -1,6 +1,7 @@
 """Inverse problems in JAX: reconstructed with a proof, learned by unrolling, audited."""
 
 import importlib
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -23,7 +24,7 @@ _FROM_NUMERICS = ("abs2", "gradient", "value_and_gradient")
 __all__ = [*_SUBPACKAGES, *_FROM_SOLVERS, *_FROM_NUMERICS]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """Load a subpackage on first use, so that `import jaxip` imports no flax, optax, matplotlib."""
     if name in _SUBPACKAGES:
         return importlib.import_module(f"jaxip.{name}")

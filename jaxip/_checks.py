@@ -54,6 +54,12 @@ def same_shapes(a: Structure, b: Structure) -> bool:
     return all(tuple(v.shape) == tuple(w.shape) for v, w in pairs)
 
 
+def fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether an array of `shape` broadcasts to exactly `target`."""
+    pairs = zip(reversed(shape), reversed(target), strict=False)
+    return len(shape) <= len(target) and all(n in (1, m) for n, m in pairs)
+
+
 def is_concrete(*values) -> bool:
     """Whether all values can be read now (none is traced)."""
     return not any(isinstance(v, jax.core.Tracer) for v in jax.tree.leaves(values))

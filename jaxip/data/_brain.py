@@ -28,7 +28,7 @@ def brain_slice(index: int) -> np.ndarray:
 @functools.cache
 def _volume() -> np.ndarray:
     nibabel = need("nibabel")
-    path = pathlib.Path(nibabel.__file__).parent / "tests" / "data" / "example4d.nii.gz"
+    path = pathlib.Path(str(nibabel.__file__)).parent / "tests" / "data" / "example4d.nii.gz"
     if not path.is_file():
         raise FileNotFoundError(f"nibabel is installed without its test volume {path.name}")
     return np.asarray(nibabel.load(path).dataobj)

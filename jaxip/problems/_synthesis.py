@@ -5,7 +5,7 @@ import abc
 import equinox as eqx
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar, describe, same_shapes
+from jaxip._checks import as_scalar, describe, fits, same_shapes
 from jaxip._tree import tree_norm
 from jaxip._types import Array, Float, PyTree, Scalar
 from jaxip.functionals import L1
@@ -35,7 +35,7 @@ class AbstractSynthesis(AbstractProblem):
             )
         shape = self.K.in_structure().shape
         weights = self.regulariser.weights
-        if jnp.broadcast_shapes(weights.shape, shape) != shape:
+        if not fits(weights.shape, shape):
             raise ValueError(f"weights have shape {weights.shape}, the coefficients {shape}")
 
     @property

@@ -1,0 +1,46 @@
+"""The command line: `jaxip demo | reconstruct | audit | replay`.
+
+This file and the commands import nothing heavy at the top: `jaxip --help` starts at once.
+"""
+
+from typing import Annotated
+
+import typer
+
+from jaxip import __version__
+from jaxip.cli._audit import audit
+from jaxip.cli._demo import demo
+from jaxip.cli._group import OneLineGroup
+from jaxip.cli._reconstruct import reconstruct
+from jaxip.cli._replay import replay
+
+app = typer.Typer(cls=OneLineGroup, add_completion=False, rich_markup_mode="rich")
+for command in (demo, reconstruct, audit, replay):
+    app.command()(command)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"jaxip {__version__}")
+        raise typer.Exit()
+
+
+@app.callback(invoke_without_command=True)
+def _jaxip(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None:
+    """Reconstruct images with a proof, and audit any map that reconstructs them.
+
+    A proof is about the statement printed beside it, never about anatomy.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main() -> None:
+    """Entry point of the `jaxip` command."""
+    app()

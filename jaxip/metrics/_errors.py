@@ -1,0 +1,59 @@
+"""Errors in the Euclidean norm, on real or complex values."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxip._checks import check_positive
+from jaxip._numerics import abs2
+from jaxip._tree import tree_norm
+from jaxip._types import Array, Inexact, Scalar
+
+
+def relative_error(
+    x: Inexact[Array | np.ndarray, "..."], reference: Inexact[Array | np.ndarray, "..."]
+) -> Scalar:
+    """`|x - reference| / |reference|`; inf where the reference is 0 and x is not.
+
+    Complex values are compared as they are, phase included. The derivative at `x == reference`
+    is 0.
+    """
+    x, reference = same_shape(x, reference)
+    return tree_norm(x - reference) / tree_norm(reference)
+
+
+def nmse(
+    x: Inexact[Array | np.ndarray, "..."], reference: Inexact[Array | np.ndarray, "..."]
+) -> Scalar:
+    """`|x - reference|^2 / |reference|^2`, phase included."""
+    x, reference = same_shape(x, reference)
+    size = tree_norm(reference)
+    return jnp.sum(abs2((x - reference) / size.astype(x.real.dtype)))
+
+
+def psnr(
+    x: Inexact[Array | np.ndarray, "..."],
+    reference: Inexact[Array | np.ndarray, "..."],
+    data_range: float | Scalar,
+) -> Scalar:
+    """`20 log10(data_range / rms(x - reference))` in dB, `rms(d) = sqrt(mean |d|^2)`.
+
+    Not capped: equal images give inf, with derivative 0. Complex values are compared as they
+    are, phase included. `data_range` is the length of the range of the reference, such as 1.
+    """
+    x, reference = same_shape(x, reference)
+    check_positive("data_range", data_range)
+    rms = tree_norm(x - reference) / jnp.sqrt(jnp.asarray(x.size, x.real.dtype))
+    equal = rms == 0
+    ratio = jnp.asarray(data_range, rms.dtype) / jnp.where(equal, 1, rms)
+    return jnp.where(equal, jnp.inf, 20 * jnp.log10(ratio))
+
+
+def same_shape(x, reference) -> tuple[Array, Array]:
+    """Both as floating arrays of one dtype; ValueError unless their shapes agree."""
+    x, reference = jnp.asarray(x), jnp.asarray(reference)
+    if x.shape != reference.shape:
+        raise ValueError(f"x has shape {x.shape}, but the reference has {reference.shape}")
+    dtype = jnp.result_type(x, reference)
+    # unsigned integers would wrap around in a difference
+    dtype = dtype if jnp.issubdtype(dtype, jnp.inexact) else jnp.result_type(float)
+    return x.astype(dtype), reference.astype(dtype)

@@ -1,0 +1,45 @@
+"""Curves: quantities against steps, weights or radii."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]  # label to (x, y)
+MARKERS = "osD^v<>ph*"
+
+
+def curves(
+    lines: Curves, *, xlabel: str, ylabel: str, logx: bool = False, logy: bool = False
+) -> Figure:
+    """Each `(x, y)` as a line with its label; entries that are not finite are gaps.
+
+    On a logarithmic axis values that are 0 or negative are gaps too, and the label says how many.
+    """
+    figure = Figure(figsize=(5.6, 3.8), layout="constrained")
+    axis = figure.add_subplot()
+    for index, (label, (x, y)) in enumerate(lines.items()):
+        x, y = np.asarray(x, float), np.asarray(y, float)
+        if x.shape != y.shape or x.ndim != 1:
+            raise ValueError(f"{label}: x has shape {x.shape}, but y has {y.shape}")
+        hidden = ~(np.isfinite(x) & np.isfinite(y)) | (logx & (x <= 0)) | (logy & (y <= 0))
+        label = f"{label} ({hidden.sum()} not shown)" if hidden.any() else label
+        marker = MARKERS[index % len(MARKERS)] if len(x) <= 40 else None
+        axis.plot(x, np.where(hidden, np.nan, y), label=label, marker=marker, markersize=4)
+    axis.set_xscale("log" if logx else "linear")
+    axis.set_yscale("log" if logy else "linear")
+    axis.set_xlabel(xlabel)
+    axis.set_ylabel(ylabel)
+    axis.grid(alpha=0.3)
+    if lines:
+        axis.legend(fontsize=8)
+    return figure
+
+
+def convergence(history: Mapping[str, np.ndarray], *, every: int = 1) -> Figure:
+    """Relative gap against the number of steps, one line per solver; `every` steps per entry."""
+    lines = {
+        label: (every * (1 + np.arange(len(values))), np.asarray(values))
+        for label, values in history.items()
+    }
+    return curves(lines, xlabel="steps", ylabel="relative gap", logy=True)

@@ -1,0 +1,99 @@
+"""Images side by side in one grey window, and their errors with a stated gain."""
+
+import math
+import pathlib
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib import image as matplotlib_image
+from matplotlib.figure import Figure
+
+Images = Mapping[str, np.ndarray]  # title to image; complex images are shown by their modulus
+SIZE = 2.6  # inches of the longer side of one panel
+
+
+def image_grid(
+    images: Images, *, window: tuple[float, float] | None = None, columns: int = 4
+) -> Figure:
+    """All images in the same grey window `(black, white)`, one title each.
+
+    Without a window: from 0, or the least value, to the largest finite value of the FIRST image.
+    Values outside are shown black or white. Complex images are shown by their modulus.
+    """
+    shown = {title: magnitude(image) for title, image in images.items()}
+    low, high = _window(next(iter(shown.values()))) if window is None else window
+    figure, axes = _panels(list(shown.values()), columns)
+    for axis, (title, image) in zip(axes, shown.items(), strict=True):
+        axis.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+        axis.set_title(title, fontsize=9)
+    return figure
+
+
+def error_maps(
+    images: Images, reference: np.ndarray, *, gain: float = 10.0, columns: int = 4
+) -> Figure:
+    """`gain * |x - reference| / max |reference|` for each image, in one scale from 0 to 1.
+
+    The difference is taken before the modulus: an error of phase shows. The gain stands in the
+    title of each panel, the scale in one colour bar.
+    """
+    peak = float(np.max(np.abs(reference))) or 1.0
+    errors = {
+        title: gain * np.abs(np.asarray(image) - np.asarray(reference)) / peak
+        for title, image in images.items()
+    }
+    figure, axes = _panels(list(errors.values()), columns)
+    drawn = None
+    for axis, (title, error) in zip(axes, errors.items(), strict=True):
+        drawn = axis.imshow(error, cmap="magma", vmin=0, vmax=1, interpolation="nearest")
+        axis.set_title(f"{title}: error x {gain:g}", fontsize=9)
+    if drawn is not None:
+        bar = figure.colorbar(drawn, ax=axes, fraction=0.03, pad=0.02)
+        bar.set_label(f"{gain:g} |x - reference| / max |reference|", fontsize=8)
+    return figure
+
+
+def save_figure(path: str | pathlib.Path, figure: Figure) -> None:
+    """Write the figure; the format follows the suffix (png, svg, pdf)."""
+    figure.savefig(path, dpi=150)
+
+
+def save_grey(
+    path: str | pathlib.Path, image: np.ndarray, window: tuple[float, float] | None = None
+) -> None:
+    """Write the modulus of an image as a grey PNG, one pixel each, black and white at `window`."""
+    shown = magnitude(image)
+    low, high = _window(shown) if window is None else window
+    matplotlib_image.imsave(path, shown, cmap="gray", vmin=low, vmax=high, format="png")
+
+
+def magnitude(image) -> np.ndarray:
+    """The modulus of a complex image, a real image as it is; ValueError unless 2-D."""
+    array = np.asarray(image)
+    if array.ndim != 2:
+        raise ValueError(f"an image is 2-D, but got shape {array.shape}")
+    return np.abs(array) if np.iscomplexobj(array) else array
+
+
+def _window(image: np.ndarray) -> tuple[float, float]:
+    finite = image[np.isfinite(image)]
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = min(0.0, float(finite.min())), float(finite.max())
+    return low, high if high > low else low + 1.0
+
+
+def _panels(images: list[np.ndarray], columns: int) -> tuple[Figure, list]:
+    """A figure without pyplot's global state, with one bare axis per image."""
+    if not images:
+        raise ValueError("there is no image to show")
+    columns = min(columns, len(images))
+    rows = math.ceil(len(images) / columns)
+    height, width = images[0].shape
+    unit = SIZE / max(height, width)
+    size = (columns * (width * unit + 0.2) + 0.5, rows * (height * unit + 0.4))
+    figure = Figure(figsize=size, layout="constrained")
+    axes = [figure.add_subplot(rows, columns, i + 1) for i in range(len(images))]
+    for axis in axes:
+        axis.set_axis_off()
+    return figure, axes

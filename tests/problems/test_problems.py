@@ -1,0 +1,127 @@
+"""Every problem: its formula, its prox maps, and bounds that no dual, however bad, breaks."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxip as ip
+from jaxip import functionals, operators, problems
+from jaxip._rounding import UNIT
+from jaxip._tree import tree_norm, tree_scale, tree_vdot
+
+SHAPE = (8, 8)
+
+
+def parts(key):
+    mask = (jax.random.uniform(key, SHAPE) < 0.6).astype(float).at[4, 4].set(1)
+    A = operators.SubsampledFourier(mask)
+    W = operators.Wavelet(SHAPE, "haar", levels=2)
+    image = jnp.zeros(SHAPE, complex).at[2:6, 3:7].set(1 + 0.5j)
+    noise = 0.05 * mask * jax.random.normal(key, SHAPE, complex)
+    return A, W, A @ image + noise
+
+
+PROBLEMS = {
+    "QCBP": lambda A, W: problems.QCBP(A, 0.5, synthesis=W),
+    "Lasso": lambda A, W: problems.Lasso(A, 0.1, synthesis=W, weights=jnp.full(SHAPE, 1.5)),
+    "SRLasso": lambda A, W: problems.SRLasso(A, 0.1, synthesis=W),
+    "AnalysisLasso": lambda A, W: problems.AnalysisLasso(A, 0.1, W),
+    "AnalysisSRLasso": lambda A, W: problems.AnalysisSRLasso(A, 0.1, W),
+    "AnalysisQCBP": lambda A, W: problems.AnalysisQCBP(A, 0.5, W),
+    "TV": lambda A, W: problems.TV(A, 0.1),
+    "TVSR": lambda A, W: problems.TVSR(A, 0.1),
+    "TVQCBP": lambda A, W: problems.TVQCBP(A, 0.5),
+}
+
+
+@pytest.fixture(params=PROBLEMS, ids=str)
+def case(request, getkey):
+    A, W, y = parts(getkey())
+    return request.param, PROBLEMS[request.param](A, W), A, W, y
+
+
+def test_every_problem_is_in_the_list():
+    public = {name for name in vars(problems) if name[0].isupper() and "Abstract" not in name}
+    assert public == set(PROBLEMS)
+
+
+def test_the_written_out_objective(case, getkey):
+    name, problem, A, W, y = case
+    x = jax.random.normal(getkey(), SHAPE, complex)
+    image = np.asarray(W.rmv(x) if name in ("QCBP", "Lasso", "SRLasso") else x)
+    r = np.linalg.norm(np.asarray(A.mv(image)) - np.asarray(y))
+    if name.startswith("TV"):
+        down, right = np.zeros((2, *SHAPE), complex)
+        down[:-1], right[:, :-1] = np.diff(image, axis=0), np.diff(image, axis=1)
+        penalty = np.sum(np.sqrt(np.abs(down) ** 2 + np.abs(right) ** 2))
+    elif name.startswith("Analysis"):
+        penalty = np.sum(np.abs(np.asarray(W.mv(x))))
+    else:
+        penalty = np.sum(np.abs(np.asarray(x))) * (1.5 if name == "Lasso" else 1)
+    want = {"Q": penalty, "S": 0.1 * penalty + r, "L": 0.1 * penalty + r**2 / 2}
+    kind = "Q" if "QCBP" in name else "S" if "SR" in name else "L"
+    np.testing.assert_allclose(problem.objective(x, y), want[kind], rtol=1e-12)
+    assert problem.objective(x, y, unit=UNIT) >= want[kind] * (1 - 1e-15)
+    np.testing.assert_allclose(
+        problem.violation(x, y), max(0, r - 0.5) if kind == "Q" else 0, atol=1e-12
+    )
+
+
+def test_default_solver_proves_it(case):
+    name, problem, A, W, y = case
+    solution = ip.solve(problem, y, gap=1e-7, max_steps=20_000)
+    assert solution.status == ip.Status.optimal, (name, solution.reason)
+    assert solution.bound <= solution.objective
+
+
+def test_no_dual_breaks_the_bound(case, getkey):
+    """Random, scaled and flipped duals: the bound stays below the value of a feasible point."""
+    name, problem, A, W, y = case
+    solution = ip.solve(problem, y, gap=1e-7, max_steps=20_000)
+    ceiling = float(solution.objective) * (1 + 1e-12)
+    bound = jax.jit(lambda z: jnp.stack([problem.bound(z, y), problem.bound(z, y, unit=UNIT)]))
+    noise = lambda: jax.tree.map(
+        lambda v: jax.random.normal(getkey(), v.shape, v.dtype), solution.dual
+    )
+    for size in (1e-12, 1e-3, 1.0, 1e6):
+        for _ in range(5):
+            z = noise()
+            assert jnp.max(bound(tree_scale(size, z))) <= ceiling
+            near = jax.tree.map(lambda a, b: a + 0.1 * size * b, solution.dual, z)
+            assert jnp.max(bound(near)) <= ceiling
+    assert jnp.max(bound(tree_scale(-1.0, solution.dual))) <= jnp.max(bound(solution.dual))
+    exact, proved = bound(solution.dual)
+    assert proved <= exact and exact - proved <= 1e-7 * abs(exact)
+
+
+def test_the_saddle_point_inequalities(case, getkey):
+    """`P(x) >= L(x, z) >= D(z)`: prox and conj_prox fix the solution pair."""
+    _, problem, A, W, y = case
+    solution = ip.solve(problem, y, gap=1e-9, max_steps=20_000)
+    x, z = solution.x, solution.dual
+    tau = sigma = 0.3
+    moved = problem.prox(x - tau * problem.K.rmv(z), tau)
+    assert tree_norm(moved - x) <= 1e-2 * tree_norm(x)
+    ahead = jax.tree.map(lambda a, b: a + sigma * b, z, problem.K.mv(x))
+    assert tree_norm(
+        jax.tree.map(lambda a, b: a - b, problem.conj_prox(ahead, sigma, y), z)
+    ) <= 1e-2 * tree_norm(z)
+    assert jnp.isfinite(tree_vdot(problem.K.mv(x), z))
+
+
+def test_real_images_stay_real(getkey):
+    A = operators.Matrix(jax.random.normal(getkey(), (10, 16)))
+    D = operators.Gradient((16,), np.dtype(float))
+    y = A @ jnp.repeat(jnp.asarray([0.0, 1.0, -1.0, 2.0]), 4)
+    solution = ip.solve(
+        problems.AnalysisLasso(A, 0.05, D, norm=functionals.GroupL2()), y, gap=1e-6
+    )
+    assert solution.status == ip.Status.optimal and solution.x.dtype == float
+
+
+def test_an_analysis_operator_without_a_rule_is_refused(getkey):
+    A, _, y = parts(getkey())
+    D = operators.SubsampledFourier(jnp.ones(SHAPE))
+    with pytest.raises(ValueError, match="D takes|registered with"):
+        ip.solve(problems.AnalysisLasso(A, 0.1, D), y)
