@@ -73,8 +73,10 @@ def main():
         problem, y, gap=1e-14, solver=solvers.Polished.for_problem(problem), max_steps=20_000
     )
     reference = float(problem.objective(polished.x, y))
-    print(f"reference {reference:.12f}, working gap {float(polished.working_gap):.1e}, "
-          f"proved gap {float(polished.gap):.1e}")
+    print(
+        f"reference {reference:.12f}, working gap {float(polished.working_gap):.1e}, "
+        f"proved gap {float(polished.gap):.1e}"
+    )
     table = {}
 
     def add(name, solver, averaged=False):

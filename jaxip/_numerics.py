@@ -1,4 +1,4 @@
-"""Complex-correct derivatives and moduli: the few places where JAX and mathematics differ in sign."""
+"""Complex-correct derivatives and moduli: where JAX and mathematics differ."""
 
 from collections.abc import Callable
 

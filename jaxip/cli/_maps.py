@@ -63,21 +63,6 @@ def tv_problem(A, weight: float):
     return problems.TV(A, weight=weight)
 
 
-def tv_solver(problem):
-    """PDHG with a primal weight of 10: for weight 2e-3 of the peak, 420 steps instead of 8,600.
-
-    The weight does not change with the scale of image and data, nor with the size of the image.
-    """
-    from jaxip import solvers
-
-    return solvers.PDHG.for_problem(problem, omega=10.0, relaxation=1.8, balance_until=0)
-
-
-def wavelet_solver(problem):
-    """The default solver."""
-    return None
-
-
 def wavelet_problem(A, weight: float):
     """`weight |z|_1 + |A W^H z - y|`, W the db4 wavelet transform with up to 4 levels."""
     from jaxip import operators, problems
@@ -95,24 +80,18 @@ def make_maps(
     """The built-in maps `y -> image` of these names."""
     makers = {
         "zero filling": lambda: A.H,
-        "TV": lambda: _tv_map(tv_problem(A, weights["TV"])),
-        "wavelet SR-LASSO": lambda: _wavelet_map(wavelet_problem(A, weights["wavelet"])),
+        "TV": lambda: _default_map(tv_problem(A, weights["TV"])),
+        "wavelet SR-LASSO": lambda: _default_map(wavelet_problem(A, weights["wavelet"])),
         "FIRENET": lambda: _firenet(wavelet_problem(A, weights["wavelet"])),
         "U-Net": lambda: _unet(A),
     }
     return {name: makers[name]() for name in names}
 
 
-def _tv_map(problem):
+def _default_map(problem):
     import jaxip as ip
 
-    return ip.Reconstruction(problem, gap=GAP, solver=tv_solver(problem), max_steps=MAX_STEPS)
-
-
-def _wavelet_map(problem):
-    import jaxip as ip
-
-    return ip.Reconstruction(problem, gap=GAP, solver=wavelet_solver(problem), max_steps=MAX_STEPS)
+    return ip.Reconstruction(problem, gap=GAP, max_steps=MAX_STEPS)
 
 
 def _firenet(problem):
@@ -134,12 +113,12 @@ def tune(A, pairs) -> dict[str, float]:
     sigma = NOISE * float(np.sqrt(np.mean([np.mean(np.abs(x) ** 2) for x, _ in pairs])))
     size = float(np.prod(A.in_structure().shape))
     return {
-        "TV": _descend(lambda w: tv_problem(A, w), tv_solver, 0.5 * sigma, pairs),
-        "wavelet": _descend(lambda w: wavelet_problem(A, w), wavelet_solver, size**-0.5, pairs),
+        "TV": _descend(lambda w: tv_problem(A, w), 0.5 * sigma, pairs),
+        "wavelet": _descend(lambda w: wavelet_problem(A, w), size**-0.5, pairs),
     }
 
 
-def _descend(make, solver, start: float, pairs, factor: float = 2**0.5, most: int = 9) -> float:
+def _descend(make, start: float, pairs, factor: float = 2**0.5, most: int = 9) -> float:
     """Walk a geometric grid from `start` downhill; of errors within 0.5 % the largest weight wins.
 
     Small weights are flat for SR-LASSO (data are then interpolated), and slow to solve.
@@ -149,7 +128,7 @@ def _descend(make, solver, start: float, pairs, factor: float = 2**0.5, most: in
 
     def error(exponent: int) -> float:
         problem = make(start * factor**exponent)
-        options = {"solver": solver(problem), "gap": 2e-3, "max_steps": MAX_STEPS}
+        options = {"gap": 2e-3, "max_steps": MAX_STEPS}
         images = [(ip.solve(problem, y, **options).image, x) for x, y in pairs]
         return float(np.mean([metrics.relative_error(*pair) for pair in images]))
 

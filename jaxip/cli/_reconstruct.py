@@ -123,13 +123,11 @@ def _solve(console, problem, y, method: Method, gap: float | None, max_steps: in
     import jax.numpy as jnp
 
     import jaxip as ip
-    from jaxip.cli import _maps
 
     gap = 1e-4 if gap is None else gap
-    solver = (_maps.tv_solver if method is Method.tv else _maps.wavelet_solver)(problem)
     begin = time.perf_counter()
     with console.status("solving"):
-        solution = ip.solve(problem, jnp.asarray(y), solver=solver, gap=gap, max_steps=max_steps)
+        solution = ip.solve(problem, jnp.asarray(y), gap=gap, max_steps=max_steps)
         jax.block_until_ready(solution.image)
     return solution, time.perf_counter() - begin
 

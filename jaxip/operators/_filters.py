@@ -93,7 +93,8 @@ def wrap(x: Array, before: int, after: int, axis: int) -> Array:
         stop = min(size, start + left)
         pieces.append(lax.slice_in_dim(x, start, stop, axis=axis))
         left, start = left - (stop - start), 0
-    return jnp.concatenate(pieces, axis) if len(pieces) > 1 else pieces[0]
+    # without the barrier, XLA forms the wrapped array anew for each of its many readers
+    return lax.optimization_barrier(jnp.concatenate(pieces, axis) if pieces[1:] else pieces[0])
 
 
 def transform_rounding(low: tuple[float, ...], num_steps: int) -> float:

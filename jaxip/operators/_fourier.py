@@ -101,4 +101,6 @@ def _floating(mask) -> Array:
     array = jnp.asarray(mask)
     if jnp.iscomplexobj(array):
         raise ValueError(f"mask takes real numbers, but got {array.dtype}")
-    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(jnp.result_type(0.0))
+    return (
+        array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(jnp.result_type(0.0))
+    )

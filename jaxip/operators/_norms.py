@@ -49,7 +49,8 @@ def _adjoint_error(op: AbstractLinearOperator, x: PyTree, y: PyTree) -> Scalar:
     forward, backward = op.mv(x), op.rmv(y)
     if jax.tree.map(jnp.shape, backward) != jax.tree.map(jnp.shape, x):
         raise ValueError(
-            f"the adjoint maps to {structure_of(backward)}, but the operator takes {structure_of(x)}"
+            f"the adjoint maps to {structure_of(backward)}, "
+            f"but the operator takes {structure_of(x)}"
         )
     scale = tree_norm(forward) * tree_norm(y) + tree_norm(x) * tree_norm(backward)
     return jnp.abs(tree_vdot(forward, y) - tree_vdot(x, backward)) / _positive(scale)
@@ -68,9 +69,7 @@ def random_like(structure: Structure, key: PRNGKeyArray) -> PyTree:
     """Standard normal arrays of this structure (complex: both parts)."""
     leaves, treedef = jax.tree.flatten(structure)
     keys = jax.random.split(key, len(leaves))
-    drawn = [
-        jax.random.normal(k, s.shape, s.dtype) for k, s in zip(keys, leaves, strict=True)
-    ]
+    drawn = [jax.random.normal(k, s.shape, s.dtype) for k, s in zip(keys, leaves, strict=True)]
     return jax.tree.unflatten(treedef, drawn)
 
 

@@ -99,11 +99,9 @@ def _misfit(shape: tuple[int, ...], levels: int) -> str:
 
 def _transform(x: Array, low: tuple[float, ...], levels: int, inverse: bool) -> Array:
     """A complex array goes as two real planes: complex stencils are slow in XLA on CPU."""
-    ndim = x.ndim
     if not jnp.iscomplexobj(x):
         return _orthogonal(x[None], low, levels, inverse)[0]
     planes = _orthogonal(jnp.stack([x.real, x.imag]), low, levels, inverse)
-    assert planes.ndim == ndim + 1
     return lax.complex(planes[0], planes[1])
 
 
@@ -138,10 +136,11 @@ def _analysis(planes: Array, *, low: tuple[float, ...], levels: int) -> Array:
 
 
 def _synthesis(planes: Array, *, low: tuple[float, ...], levels: int) -> Array:
+    done = planes[(..., *(slice(n >> levels) for n in planes.shape[1:]))]
     for k in reversed(range(levels)):
         block = planes[(..., *(slice(n >> k) for n in planes.shape[1:]))]
-        planes = _with_corner(planes, _step_back(block, low)) if k else _step_back(planes, low)
-    return planes
+        done = _step_back(_with_corner(block, done), low)
+    return done
 
 
 def _with_corner(planes: Array, corner: Array) -> Array:
@@ -158,7 +157,7 @@ def _step(a: Array, low: tuple[float, ...]) -> Array:
 def _step_back(a: Array, low: tuple[float, ...]) -> Array:
     if a.ndim == 2:
         return synthesise(a, low, -1)
-    return synthesise(_turn(synthesise(_turn(a), low, -2)), low, -2)
+    return lax.optimization_barrier(synthesise(_turn(synthesise(_turn(a), low, -2)), low, -2))
 
 
 def _turn(a: Array) -> Array:

@@ -7,7 +7,6 @@ float64 in the closing check, where a number must hold.
 import math
 
 import jax
-
 import jax.numpy as jnp
 
 from jaxip._rounding import accurate_abs2, gamma, levels, pairwise_sum, tree_levels

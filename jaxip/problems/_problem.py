@@ -7,7 +7,15 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._checks import check_input
-from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub, tree_vdot, tree_where, tree_zeros
+from jaxip._tree import (
+    tree_axpy,
+    tree_norm,
+    tree_scale,
+    tree_sub,
+    tree_vdot,
+    tree_where,
+    tree_zeros,
+)
 from jaxip._types import PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 from jaxip.problems import _enclosure as enclosure
@@ -121,7 +129,7 @@ class AbstractProblem(eqx.Module):
         return isinstance(self.fidelity, Ball)
 
     def is_ray(self, z: PyTree, y: PyTree):
-        """Farkas: `A^H z = 0` to rounding and `-Re <z, y> > radius |z|`: all `|A x - y| > radius`."""
+        """Farkas: `A^H z = 0` to rounding and `-Re <z, y> > radius |z|`; so no x is feasible."""
         op, size = self.data_operator, tree_norm(z)
         eps = jnp.finfo(size.dtype).eps
         _, upper = op.norm_bounds()
@@ -135,7 +143,8 @@ class AbstractProblem(eqx.Module):
 def move_to_ball(op: AbstractLinearOperator, x: PyTree, y: PyTree, radius: Scalar) -> PyTree:
     """`x - A^H (r - radius_ r/|r|) / g` with `A A^H = diag(g)`: feasible in floating point.
 
-    `radius_ = radius (1 - 4 eps sqrt(m))`. Where `A A^H` is not diagonal, x is returned.
+    `radius_ = radius (1 - 4 eps sqrt(m))`, less the rounding of `A x`, so that the closing check
+    finds no violation. Where `A A^H` is not diagonal, x is returned.
     """
     gram = op.row_gram()
     if gram is None:
@@ -144,7 +153,9 @@ def move_to_ball(op: AbstractLinearOperator, x: PyTree, y: PyTree, radius: Scala
     size = tree_norm(r)
     count = sum(leaf.size for leaf in jax.tree.leaves(op.out_structure()))
     shrink = 1 - 4 * jnp.finfo(size.dtype).eps * jnp.sqrt(jnp.asarray(count, size.dtype))
-    limit = (radius * shrink).astype(size.dtype)
+    eps = float(jnp.finfo(size.dtype).eps)
+    rounded = 4 * enclosure.matvec_error(op, tree_norm(x), eps)
+    limit = jnp.maximum(radius * shrink - rounded, 0.99 * radius).astype(size.dtype)
     outside = size > limit
     factor = jnp.where(outside, 1 - limit / jnp.where(outside, size, 1), 0)
     step = jax.tree.map(lambda v: _divide(v, gram), tree_scale(factor, r))

@@ -136,5 +136,3 @@ class SRLasso(AbstractSynthesis):
     @property
     def fidelity(self) -> AbstractFidelity:
         return Norm()
-
-

@@ -43,9 +43,7 @@ class Implicit(AbstractAdjoint):
     restart: int = eqx.field(static=True, default=100)
 
     def run(self, problem, y, solver, pair, goal, stop, num_checks, check_every) -> Progress:
-        return _implicit_run(
-            self, problem, y, solver, pair, goal, stop, num_checks, check_every
-        )
+        return _implicit_run(self, problem, y, solver, pair, goal, stop, num_checks, check_every)
 
 
 def _implicit_run(adjoint, problem, y, solver, pair, goal, stop, num_checks, check_every):

@@ -31,9 +31,7 @@ def cg(op: Callable, b: PyTree, *, rtol: float = 1e-6, max_steps: int = 1000) ->
     def solve(matvec, right):
         return cg_loop(matvec, right, rtol, max_steps)
 
-    x, (residual, count) = jax.lax.custom_linear_solve(
-        mv, rhs, solve, symmetric=True, has_aux=True
-    )
+    x, (residual, count) = jax.lax.custom_linear_solve(mv, rhs, solve, symmetric=True, has_aux=True)
     return LinearSolution(from_real(x, structure), residual, count)
 
 

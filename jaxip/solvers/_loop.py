@@ -6,7 +6,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxip._tree import from_real, structure_of, to_real, tree_isfinite, tree_norm, tree_sub, tree_where
+from jaxip._tree import (
+    from_real,
+    structure_of,
+    to_real,
+    tree_isfinite,
+    tree_norm,
+    tree_sub,
+    tree_where,
+)
 from jaxip._types import Array, Count, Float, PyTree, Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._closing import relative_gap

@@ -29,8 +29,8 @@ class PDHG(AbstractSolver):
     starts at a guess from the data (or at `omega`), moves to the geometric mean of that guess and
     `|x| / |z|` at steps 16, 32, ..., `balance_until`, and is then frozen. (Compounding the mean
     overshoots where the dual is small: 3480 steps instead of 800 on an interpolating SR-LASSO.)
-    `relaxation` in (0, 2). The last iterate converges. Source: Chambolle and Pock (2011), algorithm 1; relaxation: Condat
-    (2013), theorem 3.3.
+    `relaxation` in (0, 2). The last iterate converges.
+    Source: Chambolle and Pock (2011), algorithm 1; relaxation: Condat (2013), theorem 3.3.
     """
 
     tau: Scalar = eqx.field(converter=as_scalar)

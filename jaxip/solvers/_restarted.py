@@ -78,9 +78,7 @@ class Restarted(AbstractSolver):
     def step(self, problem, y, state: RestartedState) -> RestartedState:
         omega = self.inner_steps * state.eps / (2 * self.norm)
         omega = jnp.where(omega > 0, omega, 1)
-        x, z = primal_dual_step(
-            problem, y, state.x, state.z, self.tau * omega, self.sigma / omega
-        )
+        x, z = primal_dual_step(problem, y, state.x, state.z, self.tau * omega, self.sigma / omega)
         sum_x, sum_z = tree_add(state.sum_x, x), tree_add(state.sum_z, z)
         count = state.count + 1
         done = count == self.inner_steps
@@ -174,8 +172,9 @@ class Polished(AbstractSolver):
     def _handed_over(self, problem, y, state: PolishedState) -> PolishedState:
         x = self.first.primal(state.first)
         options = (*self.first.candidates(state.first), problem.residual_dual(x, y))
-        bounds = jnp.stack([problem.bound(z, y) for z in options])
-        stacked = jax.tree.map(lambda *v: jnp.stack(v), *options)
-        z = jax.tree.map(lambda v: v[jnp.argmax(bounds)], stacked)
+        z, best = options[0], problem.bound(options[0], y)
+        for option in options[1:]:
+            bound = problem.bound(option, y)
+            z, best = tree_where(bound > best, option, z), jnp.maximum(bound, best)
         second = self.second.warm(problem, y, x, z)
         return PolishedState(state.first, second, state.count)

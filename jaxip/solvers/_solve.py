@@ -66,9 +66,7 @@ def solve(
     pair = problem.start(y) if start is None else with_precision(start, y)
     adjoint = Implicit() if adjoint is None else adjoint
     num_checks = -(-max_steps // check_every)
-    solution = _solve(
-        problem, y, solver, pair, goal, stop, adjoint, num_checks, check_every
-    )
+    solution = _solve(problem, y, solver, pair, goal, stop, adjoint, num_checks, check_every)
     if throw:
         status = eqx.error_if(
             solution.status, solution.status != Status.optimal, "the gap asked for is not proved"

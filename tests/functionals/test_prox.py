@@ -8,6 +8,8 @@ import pytest
 from jaxip import functionals
 from jaxip._tree import tree_norm, tree_vdot
 
+pytestmark = pytest.mark.x64
+
 SHAPE = (3, 5)
 FUNCTIONALS = {
     "L1": lambda: functionals.L1(0.7),
@@ -83,8 +85,10 @@ def test_prox_has_a_finite_derivative(functional, x, where):
 
 
 def test_dual_norm_is_the_least_bound(x, getkey):
-    for norm in (functionals.L1(0.1 + jnp.arange(15.0).reshape(SHAPE) / 10),
-                 functionals.GroupL2(0.6)):
+    for norm in (
+        functionals.L1(0.1 + jnp.arange(15.0).reshape(SHAPE) / 10),
+        functionals.GroupL2(0.6),
+    ):
         z = jax.random.normal(getkey(), SHAPE, x.dtype)
         t = norm.dual_norm(z)
         tried = [
@@ -93,8 +97,10 @@ def test_dual_norm_is_the_least_bound(x, getkey):
         ]
         assert max(tried) <= t
         # attained on the entry or group where the maximum is
-        sizes = jnp.abs(z) if isinstance(norm, functionals.L1) else jnp.abs(z) * 0 + jnp.sqrt(
-            jnp.sum(jnp.abs(z) ** 2, axis=0)
+        sizes = (
+            jnp.abs(z)
+            if isinstance(norm, functionals.L1)
+            else jnp.abs(z) * 0 + jnp.sqrt(jnp.sum(jnp.abs(z) ** 2, axis=0))
         )
         weights = norm.weights if isinstance(norm, functionals.L1) else norm.weight
         peak = sizes / weights >= t * (1 - 1e-12)

@@ -16,7 +16,7 @@ def random_data(seed: int, dtype, noise: float = 0.05):
 
     def draw(*shape):
         value = rng.standard_normal(shape)
-        return value + 1j * rng.standard_normal(shape) if dtype == complex else value
+        return value + 1j * rng.standard_normal(shape) if dtype is complex else value
 
     A = draw(M, N) / np.sqrt(M)
     x = np.zeros(N, dtype)

@@ -12,12 +12,16 @@ from jaxip.solvers import Status
 
 from .makers import batch, make, parameter_of, random_data
 
+pytestmark = pytest.mark.x64
+
 
 @pytest.fixture(scope="module")
 def data():
     A, y, noise = random_data(0, complex)
     rng = np.random.default_rng(1)
-    noise_rows = 0.1 * (rng.standard_normal((8, *y.shape)) + 1j * rng.standard_normal((8, *y.shape)))
+    noise_rows = 0.1 * (
+        rng.standard_normal((8, *y.shape)) + 1j * rng.standard_normal((8, *y.shape))
+    )
     weight = parameter_of("SRLasso", A, y, noise)
     return make("SRLasso", A, weight), jnp.asarray(y + noise_rows)
 

@@ -1,4 +1,4 @@
-"""FIRENET on the published problem: e per restart with p = 40, a stall that the gap shows with p = 5."""
+"""FIRENET on the published problem: e per restart with p = 40, a stall and its gap with p = 5."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -6,6 +6,8 @@ import pytest
 
 import jaxip as ip
 from jaxip import data, operators, problems, solvers
+
+pytestmark = pytest.mark.x64
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,14 @@ import pytest
 import jaxip as ip
 from jaxip import operators, problems, solvers
 
+pytestmark = pytest.mark.x64
+
 M, N = 8, 12
-CLASSES = {"QCBP": (problems.QCBP, 0.3), "Lasso": (problems.Lasso, 0.1),
-           "SRLasso": (problems.SRLasso, 0.3)}
+CLASSES = {
+    "QCBP": (problems.QCBP, 0.3),
+    "Lasso": (problems.Lasso, 0.1),
+    "SRLasso": (problems.SRLasso, 0.3),
+}
 
 
 def setup(dtype):
@@ -18,7 +23,7 @@ def setup(dtype):
 
     def draw(*shape):
         value = rng.standard_normal(shape)
-        return jnp.asarray(value + 1j * rng.standard_normal(shape) if dtype == complex else value)
+        return jnp.asarray(value + 1j * rng.standard_normal(shape) if dtype is complex else value)
 
     A = draw(M, N) / np.sqrt(M)
     y = A[:, :2] @ (1 + draw(2)) + 0.1 * draw(M)
@@ -47,8 +52,9 @@ def test_first_derivatives(name, dtype):
     run = jax.jit(loss)
     h = 2e-5
     # five points: the truncation error is h^4, the rounding 1e-13 / h
-    difference = (8 * (run(*moved(h)) - run(*moved(-h)))
-                  - (run(*moved(2 * h)) - run(*moved(-2 * h)))) / (12 * h)
+    difference = (
+        8 * (run(*moved(h)) - run(*moved(-h))) - (run(*moved(2 * h)) - run(*moved(-2 * h)))
+    ) / (12 * h)
     forward = jax.jvp(loss, point, direction)[1]
     grads = jax.grad(loss, argnums=(0, 1, 2))(*point)
     backward = sum(jnp.sum(g * d).real for g, d in zip(grads, direction, strict=True))

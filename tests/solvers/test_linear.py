@@ -7,6 +7,8 @@ import pytest
 
 from jaxip import operators, solvers
 
+pytestmark = pytest.mark.x64
+
 
 @pytest.mark.parametrize("dtype", [float, complex])
 def test_cg_and_gmres_solve(dtype, getkey):
@@ -52,8 +54,9 @@ def test_derivatives(getkey):
     def direct(M, b):
         return jnp.sum(jnp.abs(jnp.linalg.solve(M, b)) ** 2)
 
-    for got, want in zip(jax.grad(by_gmres, (0, 1))(M, b), jax.grad(direct, (0, 1))(M, b),
-                         strict=True):
+    for got, want in zip(
+        jax.grad(by_gmres, (0, 1))(M, b), jax.grad(direct, (0, 1))(M, b), strict=True
+    ):
         np.testing.assert_allclose(got, want, atol=1e-9)
 
     def along(f):

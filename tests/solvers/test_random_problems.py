@@ -11,20 +11,22 @@ from jaxip.solvers import Status
 
 from .makers import batch, make
 
+pytestmark = pytest.mark.x64
+
 COUNT = 50
 
 
-@pytest.fixture(scope="module", params=[(n, d) for n in ("QCBP", "Lasso", "SRLasso")
-                                        for d in (float, complex)],
-                ids=lambda p: f"{p[0]}-{p[1].__name__}")
+@pytest.fixture(
+    scope="module",
+    params=[(n, d) for n in ("QCBP", "Lasso", "SRLasso") for d in (float, complex)],
+    ids=lambda p: f"{p[0]}-{p[1].__name__}",
+)
 def solved(request):
     name, dtype = request.param
     A, y, parameters = batch(name, dtype, COUNT)
 
     def one(gap):
-        return jax.vmap(
-            lambda A, y, p: ip.solve(make(name, A, p), y, gap=gap, max_steps=20_000)
-        )
+        return jax.vmap(lambda A, y, p: ip.solve(make(name, A, p), y, gap=gap, max_steps=20_000))
 
     to_numpy = lambda tree: jax.tree.map(np.asarray, tree)
     coarse, fine = (to_numpy(one(gap)(A, y, parameters)) for gap in (1e-4, 1e-9))
@@ -77,7 +79,9 @@ def test_an_infeasible_iterate_is_never_optimal(solved):
     for gap, solution in ((1e-4, coarse), (1e-9, fine)):
         for i in range(COUNT):
             if solution.status[i] == Status.optimal and name == "QCBP":
-                _, norm = exact_objective(name, A[i], y[i], parameters[i], np.asarray(solution.x[i]))
+                _, norm = exact_objective(
+                    name, A[i], y[i], parameters[i], np.asarray(solution.x[i])
+                )
                 assert norm <= parameters[i] * (1 + gap * (1 + 1e-6))
 
 
@@ -99,8 +103,9 @@ def test_fifty_digits(name):
     if name == "SRLasso":
         z = z / r
     scale = min(mpmath.mpf(1), weight / max(abs(v) for v in M.T * z))
-    dual = -scale * mpmath.fdot(z, data) - (scale**2 * mpmath.norm(z) ** 2 / 2
-                                            if name == "Lasso" else 0)
+    dual = -scale * mpmath.fdot(z, data) - (
+        scale**2 * mpmath.norm(z) ** 2 / 2 if name == "Lasso" else 0
+    )
     stated = problem.bound(jnp.asarray([float(v) for v in z]), y[0], unit=2.0**-53)
     assert mpmath.mpf(float(stated)) >= dual * (1 - mpmath.mpf(10) ** -9)
     assert mpmath.mpf(float(solution.bound)) <= value

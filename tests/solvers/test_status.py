@@ -10,6 +10,8 @@ from jaxip.solvers import Status
 
 from .makers import batch, make
 
+pytestmark = pytest.mark.x64
+
 
 @pytest.fixture
 def lasso():
@@ -115,7 +117,9 @@ def test_bad_input_is_refused(lasso):
 
 
 @pytest.mark.parametrize(
-    "solver", [solvers.ISTA, solvers.FISTA, solvers.PDHG, solvers.Polished], ids=lambda s: s.__name__
+    "solver",
+    [solvers.ISTA, solvers.FISTA, solvers.PDHG, solvers.Polished],
+    ids=lambda s: s.__name__,
 )
 def test_all_solvers_agree(lasso, solver):
     problem, y = lasso
