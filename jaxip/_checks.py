@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxip._types import PyTree, Structure
 
@@ -62,7 +63,7 @@ def fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 
 def is_concrete(*values) -> bool:
     """Whether all values can be read now (none is traced)."""
-    return not any(isinstance(v, jax.core.Tracer) for v in jax.tree.leaves(values))
+    return not any(isinstance(v, Tracer) for v in jax.tree.leaves(values))
 
 
 def check_positive(name: str, value) -> None:

@@ -7,6 +7,7 @@ import types
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
@@ -66,7 +67,7 @@ def _collect_all(name: str, parts: tuple, words, arrays, seen) -> None:
 
 
 def _array_bytes(value: Any) -> list[bytes]:
-    if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         value = jax.random.key_data(value)
     array = np.ascontiguousarray(np.asarray(value))
     return [f"{array.dtype.str}{list(array.shape)}".encode(), array.tobytes()]

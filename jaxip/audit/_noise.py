@@ -67,7 +67,7 @@ def norm(tree: PyTree) -> float:
 
 def scaled(factor: float, tree: PyTree) -> PyTree:
     """`factor a` on the host, in the precision of a (each eager jnp call would compile)."""
-    return jax.tree.map(lambda v: np.asarray(v) * np.asarray(v).real.dtype.type(factor), tree)
+    return jax.tree.map(lambda v: np.asarray(v) * np.real(v).dtype.type(factor), tree)
 
 
 def normalised(tree: PyTree) -> PyTree:

@@ -112,7 +112,7 @@ def _axes():
     return figure, axis
 
 
-def _legends(axis, styles: dict[str, str]) -> None:
+def _legends(axis, styles: dict[str, Any]) -> None:
     """One legend for the maps (colour), one for the kinds of line (black)."""
     maps = axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), title="map")
     axis.add_artist(maps)

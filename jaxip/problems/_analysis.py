@@ -186,14 +186,14 @@ class AnalysisQCBP(AbstractAnalysis):
 def TV(A: AbstractLinearOperator, weight: float | Scalar) -> AnalysisLasso:
     """`1/2 |A x - y|_2^2 + weight sum |grad x|_2`, isotropic total variation of an image."""
     shape = A.in_structure().shape
-    return AnalysisLasso(A, weight, Gradient(shape), norm=GroupL2())
+    return AnalysisLasso(A=A, weight=weight, D=Gradient(shape), norm=GroupL2())
 
 
 def TVSR(A: AbstractLinearOperator, weight: float | Scalar) -> AnalysisSRLasso:
     """`|A x - y|_2 + weight sum |grad x|_2`."""
-    return AnalysisSRLasso(A, weight, Gradient(A.in_structure().shape), norm=GroupL2())
+    return AnalysisSRLasso(A=A, weight=weight, D=Gradient(A.in_structure().shape), norm=GroupL2())
 
 
 def TVQCBP(A: AbstractLinearOperator, radius: float | Scalar) -> AnalysisQCBP:
     """`min sum |grad x|_2` subject to `|A x - y|_2 <= radius`."""
-    return AnalysisQCBP(A, radius, Gradient(A.in_structure().shape), norm=GroupL2())
+    return AnalysisQCBP(A=A, radius=radius, D=Gradient(A.in_structure().shape), norm=GroupL2())

@@ -68,7 +68,7 @@ def _in_real_coordinates(mv: Callable, structure) -> Callable:
     return lambda v: to_real(mv(from_real(v, structure)))
 
 
-def cg_loop(matvec: Callable, b: Array, rtol: float, max_steps: int):
+def cg_loop(matvec: Callable, b: Array, rtol: float, max_steps: int | Count):
     size = _norm(b)
 
     def proceed(carry):
@@ -131,7 +131,7 @@ def _krylov_step(matvec: Callable, r: Array, restart: int) -> Array:
     basis, columns = jax.lax.scan(arnoldi, basis, jnp.arange(restart))
     rhs = jnp.zeros(restart + 1, r.dtype).at[0].set(beta)
     # the cut-off drops directions that a singular A does not see
-    coefficients = jnp.linalg.lstsq(columns.T, rhs, rcond=jnp.finfo(r.dtype).eps * 100)[0]
+    coefficients = jnp.linalg.lstsq(columns.T, rhs, rcond=float(jnp.finfo(r.dtype).eps) * 100)[0]
     return coefficients @ basis[:-1]
 
 

@@ -134,7 +134,7 @@ def _shown_infeasible(problem: AbstractProblem, y: PyTree, x: PyTree, bound: Sca
         return to_real(op.rmv(op.mv(from_real(v, structure))))
 
     steps = jnp.where(suspect, 200, 0)
-    inside, _ = cg_loop(normal, to_real(op.rmv(r)), jnp.finfo(bound.dtype).eps, steps)
+    inside, _ = cg_loop(normal, to_real(op.rmv(r)), float(jnp.finfo(bound.dtype).eps), steps)
     ray = tree_sub(r, op.mv(from_real(inside, structure)))
     return suspect & problem.is_ray(ray, y)
 

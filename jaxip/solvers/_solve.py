@@ -61,12 +61,12 @@ def solve(
     y = with_precision(y, structure)
     problem = with_precision(problem, y)
     goal = _goal(gap, y)
-    solver = default_solver(problem) if solver is None else with_precision(solver, y)
-    solver.check(problem)
+    stepper = default_solver(problem) if solver is None else with_precision(solver, y)
+    stepper.check(problem)
     pair = problem.start(y) if start is None else with_precision(start, y)
     adjoint = Implicit() if adjoint is None else adjoint
     num_checks = -(-max_steps // check_every)
-    solution = _solve(problem, y, solver, pair, goal, stop, adjoint, num_checks, check_every)
+    solution = _solve(problem, y, stepper, pair, goal, stop, adjoint, num_checks, check_every)
     if throw:
         status = eqx.error_if(
             solution.status, solution.status != Status.optimal, "the gap asked for is not proved"
