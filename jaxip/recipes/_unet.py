@@ -13,14 +13,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from jaxip._tree import tree_norm
 from jaxip._types import Array, Float, PRNGKeyArray
 from jaxip.data import random_phantom, simulate
 from jaxip.networks import Frozen, UNetReconstruction, unet
 from jaxip.operators import SubsampledFourier, variable_density_lines
-from jaxip.training import Run, fit, load, save
+from jaxip.training import Run, clipped_adam, fit, load, save
 
 _FOLDER = pathlib.Path(__file__).parent
 WEIGHTS = _FOLDER / "unet.safetensors"
@@ -62,7 +61,7 @@ def train_unet(
             net,
             reconstruction_loss,
             lambda key, stage=stage: generated_batch(settings["data"], stage, key=key),
-            _optimiser(stage),
+            clipped_adam(stage["learning_rate"], stage["warmup"], stage["decay_steps"]),
             steps=stage["steps"],
             key=jax.random.fold_in(for_stages, index),
             directory=directory,
@@ -123,13 +122,6 @@ def _measured(masks: Float[Array, "n h w"], noise: float, keys: PRNGKeyArray):
 def _untrained(settings: dict[str, Any], *, key: PRNGKeyArray | None = None) -> Frozen:
     start = jax.random.key(0) if key is None else key
     return unet(features=tuple(settings["network"]["features"]), key=start)
-
-
-def _optimiser(stage: dict[str, Any]) -> optax.GradientTransformation:
-    rate = optax.warmup_cosine_decay_schedule(
-        0.0, stage["learning_rate"], stage["warmup"], stage["decay_steps"]
-    )
-    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
 
 
 def _thinned(history: list[dict[str, float]], window: int = 50) -> list[dict[str, float]]:
