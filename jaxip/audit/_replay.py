@@ -64,8 +64,10 @@ def replay(
 def _load(folder: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     try:
         audit = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
-        with np.load(folder / "witnesses.npz", allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
+        # np.load of a path leaves a damaged file open
+        with (folder / "witnesses.npz").open("rb") as stream:
+            with np.load(stream, allow_pickle=False) as stored:
+                arrays = {key: stored[key] for key in stored.files}
     except FileNotFoundError as error:
         raise ValueError(f"{folder} is no report: {error.filename} is missing") from error
     except Exception as error:  # zip, JSON and numpy each have their own for a damaged file

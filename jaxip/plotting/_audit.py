@@ -148,11 +148,11 @@ def _plane(array: np.ndarray) -> np.ndarray:
 
 
 def _gain(array: np.ndarray, high: float) -> float:
-    """1, 2, 5, 10, ...: the largest that keeps the array within 0 and `high`."""
-    peak = float(np.max(np.abs(array)))
+    """1, 2, 5, 10, ...: the largest that keeps 99.5 % of the pixels within 0 and `high`."""
+    peak = float(np.percentile(np.abs(array), 99.5))
     if not peak > 0:
         return 1.0
-    steps = [m * 10.0**k for k in range(-2, 7) for m in (1, 2, 5)]
+    steps = [m * 10.0**k for k in range(7) for m in (1, 2, 5)]
     fitting = [s for s in steps if s * peak <= high]
     return fitting[-1] if fitting else steps[0]
 

@@ -1,5 +1,7 @@
 """Every problem: its formula, its prox maps, and bounds that no dual, however bad, breaks."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,9 +40,16 @@ PROBLEMS = {
 
 
 @pytest.fixture(params=PROBLEMS, ids=str)
-def case(request, getkey):
-    A, W, y = parts(getkey())
+def case(request):
+    A, W, y = parts(jax.random.key(7))
     return request.param, PROBLEMS[request.param](A, W), A, W, y
+
+
+@functools.cache
+def solved(name: str):
+    """The problem of this name solved once for all tests."""
+    A, W, y = parts(jax.random.key(7))
+    return ip.solve(PROBLEMS[name](A, W), y, gap=1e-8, max_steps=20_000)
 
 
 def test_every_problem_is_in_the_list():
@@ -72,7 +81,7 @@ def test_the_written_out_objective(case, getkey):
 
 def test_default_solver_proves_it(case):
     name, problem, A, W, y = case
-    solution = ip.solve(problem, y, gap=1e-7, max_steps=20_000)
+    solution = solved(name)
     assert solution.status == ip.Status.optimal, (name, solution.reason)
     assert solution.bound <= solution.objective
 
@@ -80,7 +89,7 @@ def test_default_solver_proves_it(case):
 def test_no_dual_breaks_the_bound(case, getkey):
     """Random, scaled and flipped duals: the bound stays below the value of a feasible point."""
     name, problem, A, W, y = case
-    solution = ip.solve(problem, y, gap=1e-7, max_steps=20_000)
+    solution = solved(name)
     ceiling = float(solution.objective) * (1 + 1e-12)
     bound = jax.jit(lambda z: jnp.stack([problem.bound(z, y), problem.bound(z, y, unit=UNIT)]))
     noise = lambda: jax.tree.map(
@@ -99,8 +108,8 @@ def test_no_dual_breaks_the_bound(case, getkey):
 
 def test_the_saddle_point_inequalities(case, getkey):
     """`P(x) >= L(x, z) >= D(z)`: prox and conj_prox fix the solution pair."""
-    _, problem, A, W, y = case
-    solution = ip.solve(problem, y, gap=1e-9, max_steps=20_000)
+    name, problem, A, W, y = case
+    solution = solved(name)
     x, z = solution.x, solution.dual
     tau = sigma = 0.3
     moved = problem.prox(x - tau * problem.K.rmv(z), tau)

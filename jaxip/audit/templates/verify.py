@@ -48,9 +48,7 @@ def main(folder):
     audit = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
     stored = np.load(folder / "witnesses.npz", allow_pickle=False)
     wrong = 0
-    print(
-        f"{'map':18} {'image':>5} {'radius':>7} {'|e|':>10} {'change':>9} {'ratio':>9} {'error':>8}"
-    )
+    print("map                image  radius        |e|    change     ratio    error")
     for row in audit["records"]:
         place = f"m{audit['maps'].index(row['map'])}_i{row['image']}"
         index = audit["radii"].index(row["radius"])
