@@ -69,6 +69,7 @@ def _in_real_coordinates(mv: Callable, structure) -> Callable:
 
 
 def cg_loop(matvec: Callable, b: Array, rtol: float, max_steps: int | Count):
+    """CG on real vectors: `x, (relative residual, steps)`; ends where A is not positive."""
     size = _norm(b)
 
     def proceed(carry):
@@ -92,6 +93,7 @@ def cg_loop(matvec: Callable, b: Array, rtol: float, max_steps: int | Count):
 
 
 def gmres_loop(matvec: Callable, b: Array, rtol: float, restart: int, max_restarts: int):
+    """GMRES on real vectors; ends after a cycle that gains less than 0.1 %."""
     size, restart = _norm(b), min(restart, b.size)
 
     def proceed(carry):
