@@ -95,10 +95,13 @@ def _traceable(function: Callable, y: PyTree) -> bool:
 
 
 class Evaluator:
-    """`y -> evaluate(y)` compiled once where JAX can trace it, counting its calls."""
+    """`y -> evaluate(y)` compiled once where JAX can trace it, counting its calls.
+
+    A solver is compiled inside already, and shares that program with whoever called it before.
+    """
 
     def __init__(self, function: Callable, y: PyTree):
-        self.compiled = _traceable(function, y)
+        self.compiled = not isinstance(function, SolverLike) and _traceable(function, y)
         self.function = function
         self.calls = 0
 

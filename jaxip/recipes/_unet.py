@@ -32,7 +32,8 @@ def pretrained_unet() -> Frozen:
     unitary centred Fourier data of a third of the lines with 1 % noise. The last stage sampled
     lines of axis 0 only: along axis 1 it gains little (`benchmarks/results/unet_gain.json`).
     """
-    return load(WEIGHTS, _untrained(unet_settings()))
+    shapes = eqx.filter_eval_shape(_untrained, unet_settings())  # no random weights are drawn
+    return load(WEIGHTS, shapes)
 
 
 def unet_settings() -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 import equinox as eqx
 import jax.numpy as jnp
+from jax import lax
 
 from jaxip._checks import as_scalar, check_positive, is_concrete
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub
-from jaxip._types import Count, Flag, PyTree, Scalar
+from jaxip._types import Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
 
@@ -70,8 +71,8 @@ class PDHG(AbstractSolver):
         guess = problem.initial_weight(y, norm) if self.omega is None else self.omega
         omega = jnp.where((guess > 0) & jnp.isfinite(guess), guess, 1).astype(dtype)
         # a pair that is no zero knows its own balance: do not start from the guess again
-        balanced = self._mean(omega, x, z, jnp.array(self.omega is None)).astype(dtype)
-        return PDHGState(x, z, x, z, balanced, omega, jnp.zeros((), jnp.int32))
+        start = self._mean(omega, x, z) if self.omega is None else omega
+        return PDHGState(x, z, x, z, start, omega, jnp.zeros((), jnp.int32))
 
     def step(self, problem, y, state: PDHGState) -> PDHGState:
         tau, sigma = self.tau * state.omega, self.sigma / state.omega
@@ -92,14 +93,14 @@ class PDHG(AbstractSolver):
         if self.balance_until < 16:
             return state.omega
         due = (count >= 16) & (count <= self.balance_until) & ((count & (count - 1)) == 0)
-        mean = self._mean(state.guess, x, z, due)
-        return jnp.where(due, mean, state.omega).astype(state.omega.dtype)
+        return lax.cond(due, lambda: self._mean(state.guess, x, z), lambda: state.omega)
 
-    def _mean(self, guess: Scalar, x: PyTree, z: PyTree, due: Flag) -> Scalar:
+    def _mean(self, guess: Scalar, x: PyTree, z: PyTree) -> Scalar:
         size_x, size_z = tree_norm(x), tree_norm(z)
-        usable = due & (size_x > 0) & (size_z > 0)
-        ratio = size_x / jnp.where(size_z > 0, size_z, 1)
-        return jnp.where(usable, jnp.sqrt(guess) * jnp.sqrt(jnp.where(usable, ratio, 1)), guess)
+        usable = (size_x > 0) & (size_z > 0)
+        ratio = jnp.where(usable, size_x, 1) / jnp.where(usable, size_z, 1)
+        mean = jnp.where(usable, jnp.sqrt(guess) * jnp.sqrt(ratio), guess)
+        return mean.astype(guess.dtype)
 
 
 def primal_dual_step(problem: AbstractProblem, y, x, z, tau, sigma):

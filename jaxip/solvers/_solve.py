@@ -175,7 +175,6 @@ class UnrolledReconstruction(eqx.Module):
         pair = problem.start(y) if self.start is None else self.start
         state = solver.warm(problem, y, *with_precision(pair, y))
 
-        @jax.checkpoint
         def step(state, _):
             return solver.step(problem, y, state), None
 

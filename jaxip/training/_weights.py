@@ -25,7 +25,7 @@ def save(path: str | pathlib.Path, net: PyTree) -> None:
 
 
 def load(path: str | pathlib.Path, like: PyTree) -> PyTree:
-    """The tree `like` with its numeric arrays read from `path`, in the dtypes of `like`.
+    """The tree `like` (arrays or ShapeDtypeStructs) with its arrays from `path`, dtypes of `like`.
 
     Raises: ValueError if the file is missing, truncated, not safetensors, or holds other names,
     other shapes or values that are not finite.
@@ -62,7 +62,7 @@ def _name(place) -> str:
 
 
 def _is_numeric(leaf) -> bool:
-    if not isinstance(leaf, jax.Array | np.ndarray):
+    if not isinstance(leaf, jax.Array | np.ndarray | jax.ShapeDtypeStruct):
         return False
     return jnp.issubdtype(leaf.dtype, jnp.number) or leaf.dtype == bool
 
