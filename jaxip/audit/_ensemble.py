@@ -82,14 +82,14 @@ class _Search:
 def search(
     g: Callable, y: PyTree, clean: PyTree, keep: PyTree, radii: Sequence[float], *,
     key: PRNGKeyArray, level: Level, reference: PyTree | None = None,
-    directions: Sequence[PyTree] = (), leads: Sequence[float] = (2.0,),
+    directions: Sequence[tuple[str, PyTree]] = (), leads: Sequence[float] = (2.0,),
     progress: Callable[[int], Any] | None = None,
 ) -> Found:  # fmt: skip
     """Candidates for `max |g(y + e) - reference|` over `|e| <= radius`, for each of `radii`.
 
     The chain goes from the largest radius (times each of `leads`, where nothing is kept) to the
     smallest. At each radius the starts are screened by one call each: the steepest direction at y
-    with both signs, the far starts, the given data directions, and the best of the radius before.
+    with both signs, the far starts, the named directions, and the best of the radius before.
     """
     zero = scaled(0.0, y)
     base = _Search(g, y, keep, clean).run(zero, 1.0, 1).output
@@ -99,9 +99,9 @@ def search(
     radii = sorted({float(r) for r in radii}, reverse=True)
     chain = [radii[0] * lead for lead in sorted(leads, reverse=True)] + radii
     fixed = _directions(run, base, min(radii), max(radii), draw)
-    for direction in directions:
+    for name, direction in directions:
         masked = jax.tree.map(lambda k, v: np.asarray(k) * np.asarray(v), keep, direction)
-        fixed.append((normalised(masked), "data direction"))
+        fixed.append((normalised(masked), name))
     kept: dict[float, list[Candidate]] = {}
     carried = [Candidate(sphere(y, keep, draw), -math.inf, "random start")]
     for index, radius in enumerate(chain):

@@ -33,19 +33,28 @@ class Target(eqx.Module):
 
 @runtime_checkable
 class SolverLike(Protocol):
-    """A reconstruction by an iteration: it can be cut to a number of steps and started warm."""
+    """A reconstruction by an iteration, compiled inside: it can be cut to a number of steps and
+    started warm."""
+
+    def __call__(self, y: PyTree) -> PyTree: ...
 
     def unrolled(self, num_steps: int) -> Callable[[PyTree], PyTree]: ...
 
     def warm(self, y0: PyTree) -> "SolverLike": ...
 
 
+@runtime_checkable
+class HasStandIns(Protocol):
+    """A solver that knows which differentiable maps follow it best."""
+
+    def stand_ins(self, y: PyTree, num_steps: int) -> tuple[Callable[[PyTree], PyTree], ...]: ...
+
+
 @functools.singledispatch
 def as_target(function: Any, y: PyTree) -> Target:
-    """The Target of anything callable; a solver's stand-in is 40 steps from its solution at y."""
+    """The Target of anything callable; a solver's stand-ins are 40 steps from its solution at y."""
     if isinstance(function, SolverLike):
-        stand_in: Any = function.warm(y).unrolled(UNROLLED_STEPS)
-        return Target(function, (stand_in,))  # type: ignore[arg-type]
+        return Target(function, _stand_ins(function, y))
     if not callable(function):
         raise ValueError(f"a map to audit takes y and returns an image, but got {type(function)}")
     return Target(function, (function,) if _traceable(function, y) else ())
@@ -71,7 +80,7 @@ def stand_in_name(target: Target, index: int) -> str:
     chosen = target.gradients[index]
     if chosen is target.evaluate:
         return "the map itself"
-    return f"stand-in {index + 1} ({type(chosen).__name__})"
+    return getattr(chosen, "label", f"stand-in {index + 1} ({type(chosen).__name__})")
 
 
 def measured(operator: Any, y: PyTree) -> PyTree:
@@ -83,6 +92,13 @@ def measured(operator: Any, y: PyTree) -> PyTree:
     if jax.tree.structure(gram) != jax.tree.structure(ones):
         return ones
     return jax.tree.map(lambda o, g: jnp.where(g > 0, o, 0).astype(o.dtype), ones, gram)
+
+
+def _stand_ins(solver: SolverLike, y: PyTree) -> tuple[Callable, ...]:
+    """Those that the solver names itself, or its own steps."""
+    if isinstance(solver, HasStandIns):
+        return solver.stand_ins(y, UNROLLED_STEPS)
+    return (solver.warm(y).unrolled(UNROLLED_STEPS),)
 
 
 def _traceable(function: Callable, y: PyTree) -> bool:

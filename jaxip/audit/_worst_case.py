@@ -11,9 +11,12 @@ import numpy as np
 from jaxip._checks import check_finite, check_positive
 from jaxip._numerics import epsilon
 from jaxip._types import PRNGKeyArray, PyTree
+from jaxip.audit._apgd import ascend
 from jaxip.audit._ensemble import Candidate, Level, level_named, search
 from jaxip.audit._noise import distance, generator, norm, scaled, sphere
 from jaxip.audit._target import Evaluator, Target, as_target, measured, stand_in_name
+
+PILOT_STEPS = 16  # on each of several stand-ins, before one of them gets the budget
 
 
 class Attack(NamedTuple):
@@ -115,22 +118,41 @@ def _search_all(
     target: Target, evaluate, y, clean, keep, radii, key, budget: Level, reference, directions,
     leads, progress,
 ):  # fmt: skip
-    """Candidates of every stand-in, which share the budget; random ones for a black box."""
+    """Candidates of the stand-in whose pilot went farthest; random ones for a black box."""
     found: dict[float, list[tuple[int, Candidate]]] = {float(r): [] for r in radii}
     if not target.gradients:
         _random_candidates(found, y, keep, key, budget, directions)
         return found, 0, ("no gradient: random and data directions only",)
-    calls, flags = 0, ()
-    share = budget._replace(calls=budget.calls // len(target.gradients))
-    for index, g in enumerate(target.gradients):
-        result = search(
-            g, y, clean, keep, radii, key=key, level=share,
-            reference=reference, directions=directions, leads=leads, progress=progress,
-        )  # fmt: skip
-        calls, flags = calls + result.calls, (*flags, *result.flags)
-        for radius, candidates in result.candidates.items():
-            found[radius] += [(index, c) for c in candidates]
-    return found, calls, tuple(dict.fromkeys(flags))
+    pilots = _pilots(target, evaluate, y, clean, keep, max(radii), key, reference)
+    spent = PILOT_STEPS * len(pilots)
+    index = max(range(len(target.gradients)), key=lambda i: pilots[i].value) if pilots else 0
+    result = search(
+        target.gradients[index], y, clean, keep, radii, key=key,
+        level=budget._replace(calls=budget.calls - spent), reference=reference,
+        directions=[
+            *(("data direction", d) for d in directions),
+            *((pilot.origin, pilot.point) for pilot in pilots),
+        ],
+        leads=leads, progress=progress,
+    )  # fmt: skip
+    for radius, candidates in result.candidates.items():
+        found[radius] += [(index, c) for c in candidates]
+    return found, spent + result.calls, result.flags
+
+
+def _pilots(target: Target, evaluate, y, clean, keep, radius, key, reference) -> list[Candidate]:
+    """A short ascent on each stand-in, where there are several, valued by the map itself."""
+    if len(target.gradients) < 2:
+        return []
+    start = scaled(radius, sphere(y, keep, generator(key)))
+    goal = clean if reference is None else reference
+    pilots = []
+    for g in target.gradients:
+        found = ascend(g, y, goal, keep, radius=radius, start=start, num_steps=PILOT_STEPS)
+        tried = _judge(evaluate, y, clean, reference, Candidate(found.point, 0.0, ""), radius, "")
+        value = -math.inf if math.isnan(tried.distance) else tried.distance
+        pilots.append(Candidate(found.point, value, "pilot"))
+    return pilots
 
 
 def _random_candidates(found, y, keep, key, budget: Level, directions) -> None:

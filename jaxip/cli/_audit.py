@@ -150,7 +150,7 @@ def _protocol(console, images, mask: pathlib.Path | None, seed: int, entry, name
     if not (set(names) if names or entry else {"TV"}) & {"TV", "wavelet SR-LASSO", "FIRENET"}:
         return A, _maps.Protocol(np.real(sampled), {})
     keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 3), 2)
-    with console.status("tuning the weights of TV and wavelets"):
+    with console.status("tuning the weights of TV, wavelets and FIRENET"):
         others = [data.random_phantom(shape, key=key) for key in keys]
         pairs = [
             (v, data.simulate(A, v, _maps.NOISE, key=k)) for v, k in zip(others, keys, strict=True)

@@ -97,7 +97,7 @@ def _measure(console, x, source: str, seed: int, is_brain: bool):
         f"k-space  SIMULATED from it: {100 * mask.mean():.0f} % sampled, complex noise of "
         f"{100 * _maps.NOISE:g} % of |y|",
     )
-    with console.status("tuning the weights of TV and wavelets"):
+    with console.status("tuning the weights of TV, wavelets and FIRENET"):
         keys = jax.random.split(tuning_key, 2)
         if is_brain:
             others = [data.brain_slice(i) for i in VALIDATION]

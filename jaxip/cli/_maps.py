@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 GAP = 1e-4
+TUNING_GAP = 2e-3
 FRACTION = 0.33  # of the lines
 CENTRE = 0.08  # of the lines, all sampled
 NOISE = 0.01  # |e| / |y|
@@ -19,10 +20,10 @@ NAMES = ("zero filling", "TV", "wavelet SR-LASSO", "FIRENET", "U-Net")
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """What fixes the built-in maps: the mask and the two weights."""
+    """What fixes the built-in maps: the mask and the weights."""
 
     mask: np.ndarray
-    weights: Mapping[str, float]  # TV and wavelet
+    weights: Mapping[str, float]  # of TV, wavelet and FIRENET
 
     def operator(self):
         """`A x = mask * F x`."""
@@ -82,16 +83,16 @@ def make_maps(
         "zero filling": lambda: A.H,
         "TV": lambda: _default_map(tv_problem(A, weights["TV"])),
         "wavelet SR-LASSO": lambda: _default_map(wavelet_problem(A, weights["wavelet"])),
-        "FIRENET": lambda: _firenet(wavelet_problem(A, weights["wavelet"])),
+        "FIRENET": lambda: _firenet(wavelet_problem(A, weights["FIRENET"])),
         "U-Net": lambda: _unet(A),
     }
     return {name: makers[name]() for name in names}
 
 
-def _default_map(problem):
+def _default_map(problem, gap: float = GAP):
     import jaxip as ip
 
-    return ip.Reconstruction(problem, gap=GAP, max_steps=MAX_STEPS)
+    return ip.Reconstruction(problem, gap=gap, max_steps=MAX_STEPS)
 
 
 def _firenet(problem):
@@ -109,28 +110,29 @@ def _unet(A):
 
 
 def tune(A, pairs) -> dict[str, float]:
-    """The weights of least mean relative error over `(image, data)` pairs."""
+    """The weights of least mean relative error over `(image, data)` pairs, one for each map."""
     sigma = NOISE * float(np.sqrt(np.mean([np.mean(np.abs(x) ** 2) for x, _ in pairs])))
-    size = float(np.prod(A.in_structure().shape))
+    start = float(np.prod(A.in_structure().shape)) ** -0.5
     return {
-        "TV": _descend(lambda w: tv_problem(A, w), 0.5 * sigma, pairs),
-        "wavelet": _descend(lambda w: wavelet_problem(A, w), size**-0.5, pairs),
+        "TV": _descend(lambda w: _default_map(tv_problem(A, w), TUNING_GAP), 0.5 * sigma, pairs),
+        "wavelet": _descend(
+            lambda w: _default_map(wavelet_problem(A, w), TUNING_GAP), start, pairs
+        ),
+        "FIRENET": _descend(lambda w: _firenet(wavelet_problem(A, w)), start, pairs),
     }
 
 
 def _descend(make, start: float, pairs, factor: float = 2**0.5, most: int = 9) -> float:
     """Walk a geometric grid from `start` downhill; of errors within 0.5 % the largest weight wins.
 
-    Small weights are flat for SR-LASSO (data are then interpolated), and slow to solve.
+    `make(weight)` is a map. Small weights are flat for SR-LASSO (data are then interpolated), and
+    slow to solve.
     """
-    import jaxip as ip
     from jaxip import metrics
 
     def error(exponent: int) -> float:
-        problem = make(start * factor**exponent)
-        options = {"gap": 2e-3, "max_steps": MAX_STEPS}
-        images = [(ip.solve(problem, y, **options).image, x) for x, y in pairs]
-        return float(np.mean([metrics.relative_error(*pair) for pair in images]))
+        reconstruct = make(start * factor**exponent)
+        return float(np.mean([metrics.relative_error(reconstruct(y), x) for x, y in pairs]))
 
     errors = {0: error(0), 1: error(1)}
     upward = errors[1] <= 1.005 * errors[0]

@@ -9,7 +9,6 @@ from jax.scipy.fft import dctn, idctn
 from jaxip._types import Array, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
 
-
 DENSE_DCT = 512  # up to this side, matrix products beat the fast transform (2 to 3 times)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
 
 MARKERS = "osD^v<>ph*"
 
@@ -41,7 +42,7 @@ def audit_errors(report: Any, image: int = 0) -> Figure:
     axis.set_ylabel("|f(y+e) - x| / |x|  (%)")
     axis.set_ylim(bottom=0)
     styles = {"worst found": "-", "mean, Gaussian": ":", "clean": "--"}
-    _legends(axis, styles)
+    _legends(figure, axis, styles)
     return figure
 
 
@@ -57,9 +58,12 @@ def audit_ratios(report: Any, image: int = 0) -> Figure:
         axis.plot(radii, noise, color=color, linestyle=":", linewidth=1.4)
     axis.axhline(report.tolerance, color="black", linewidth=1.0, linestyle="-.")
     axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_locator(NullLocator())
     axis.set_xlabel("|e| / |y|  (%)")
     axis.set_ylabel("(|f(y+e) - f(y)| / |f(y)|) / (|e| / |y|)")
-    _legends(axis, {"worst found": "-", "mean, Gaussian": ":", "allowed": "-."})
+    _legends(figure, axis, {"worst found": "-", "mean, Gaussian": ":", "allowed": "-."})
     return figure
 
 
@@ -106,18 +110,17 @@ def _uri(kind: str, stream: io.BytesIO) -> str:
 
 
 def _axes():
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    figure = Figure(figsize=(8.0, 4.2), layout="constrained")
     axis = figure.add_subplot()
     axis.grid(alpha=0.3)
     return figure, axis
 
 
-def _legends(axis, styles: dict[str, Any]) -> None:
-    """One legend for the maps (colour), one for the kinds of line (black)."""
-    maps = axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0), title="map")
-    axis.add_artist(maps)
+def _legends(figure: Figure, axis, styles: dict[str, Any]) -> None:
+    """One legend for the maps (colour), one for the kinds of line (black), beside the axes."""
+    figure.legend(*axis.get_legend_handles_labels(), fontsize=8, loc="outside right upper")
     lines = [Line2D([], [], color="black", linestyle=s, label=label) for label, s in styles.items()]
-    axis.legend(handles=lines, fontsize=8, loc="lower left", bbox_to_anchor=(1.0, 0.0))
+    figure.legend(handles=lines, fontsize=8, loc="outside right lower")
 
 
 def _strip(panels: dict[str, np.ndarray], high: float, title: str) -> Figure:

@@ -12,10 +12,10 @@ from jaxip.solvers._linear import cg as cg
 from jaxip.solvers._linear import gmres as gmres
 from jaxip.solvers._pdhg import PDHG as PDHG
 from jaxip.solvers._pdhg import primal_dual_step as primal_dual_step
+from jaxip.solvers._reconstruction import Reconstruction as Reconstruction
+from jaxip.solvers._reconstruction import UnrolledReconstruction as UnrolledReconstruction
 from jaxip.solvers._restarted import Polished as Polished
 from jaxip.solvers._restarted import Restarted as Restarted
-from jaxip.solvers._solve import Reconstruction as Reconstruction
-from jaxip.solvers._solve import UnrolledReconstruction as UnrolledReconstruction
 from jaxip.solvers._solve import default_solver as default_solver
 from jaxip.solvers._solve import solve as solve
 from jaxip.solvers._solver import AbstractSolver as AbstractSolver

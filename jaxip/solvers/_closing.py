@@ -3,6 +3,7 @@
 float32 arrays are taken as exact and widened; the arithmetic of the proof is float64.
 """
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
@@ -22,7 +23,8 @@ def relative_gap(objective: Scalar, bound: Scalar) -> Scalar:
 def close(problem: AbstractProblem, x: PyTree, duals: tuple[PyTree, ...], y: PyTree):
     """`(objective, bound, gap, violation)` of x and the best of the duals, in the dtype of y."""
     dtype = jnp.finfo(jnp.result_type(*jax.tree.leaves(y))).dtype
-    arguments = jax.lax.stop_gradient((problem, x, duals, y))
+    arrays, rest = eqx.partition((problem, x, duals, y), eqx.is_inexact_array)
+    arguments = eqx.combine(jax.lax.stop_gradient(arrays), rest)
     with jax.enable_x64(True):
         problem, x, duals, y = to_float64(arguments)
         violation = problem.violation(x, y, unit=UNIT)

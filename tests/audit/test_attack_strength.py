@@ -185,3 +185,18 @@ def test_bad_level_and_data(getkey):
         audit.worst_case(lambda y: y, jnp.ones(4), 0.1, key=getkey(), level="slow")
     with pytest.raises(ValueError, match="not finite"):
         audit.worst_case(lambda y: y, jnp.asarray([1.0, jnp.nan]), 0.1, key=getkey())
+
+
+@pytest.mark.parametrize("useful", [0, 1])
+def test_the_budget_goes_to_the_stand_in_that_moves_the_map(getkey, useful):
+    """Of two stand-ins, one knows nothing of the top direction; their order must not matter."""
+    matrix, top = _matrix()
+    left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    blind = (left[:, 30:] * 1e3 * values[30:]) @ right[30:]  # loud, and about other directions
+    maps = [MatrixMap(jnp.asarray(blind))] * 2
+    maps[useful] = MatrixMap(jnp.asarray(matrix))
+    target = audit.Target(MatrixMap(jnp.asarray(matrix)), tuple(maps))
+    y = jnp.asarray(_complex(np.random.default_rng(3), 60))
+    found = audit.worst_case(target, y, 0.1, key=getkey())
+    assert found.ratio >= 0.99 * top
+    assert found.calls <= 300

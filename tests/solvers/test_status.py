@@ -6,9 +6,10 @@ import pytest
 
 import jaxip as ip
 from jaxip import operators, problems, solvers
+from jaxip._tree import structure_of
 from jaxip.solvers import Status
 
-from .makers import batch, make
+from .makers import batch, make, parameter_of, random_data
 
 pytestmark = pytest.mark.x64
 
@@ -128,3 +129,18 @@ def test_all_solvers_agree(lasso, solver):
     assert other.status == Status.optimal
     np.testing.assert_allclose(other.objective, best.objective, rtol=2e-8)
     np.testing.assert_allclose(other.x, best.x, atol=1e-3)
+
+
+def test_operator_of_a_closure_is_solved_like_its_matrix():
+    """A lambda over arrays has no rounding constant, and the reason says so."""
+    A, y, noise = random_data(3, complex)
+    matrix = jnp.asarray(A)
+    op = operators.FunctionOperator(lambda v: matrix @ v, structure_of(matrix[0]))
+    weight = parameter_of("SRLasso", A, y, noise)
+    problem = problems.SRLasso(op, weight)
+    solver = solvers.PDHG.for_problem(problem, 1.1 * np.linalg.norm(A, 2))
+    solution = ip.solve(problem, jnp.asarray(y), solver=solver, gap=1e-6)
+    assert solution.status == ip.Status.optimal
+    assert "states no rounding constant" in solution.reason
+    reference = ip.solve(problems.SRLasso(operators.Matrix(A), weight), jnp.asarray(y), gap=1e-6)
+    assert abs(solution.objective - reference.objective) <= 2e-6 * reference.objective
