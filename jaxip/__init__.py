@@ -16,6 +16,7 @@ _SUBPACKAGES = (
     "problems",
     "recipes",
     "solvers",
+    "testing",
     "training",
 )
 _FROM_SOLVERS = ("Reconstruction", "Solution", "Status", "solve", "status_name")

@@ -1,12 +1,12 @@
-"""One battery for every functional: the prox minimises, Moreau holds, derivatives are finite."""
+"""One battery for every functional: `ip.testing.check_functional` on one list."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxip import functionals
-from jaxip._tree import tree_norm, tree_vdot
+from jaxip import functionals, testing
+from jaxip._tree import tree_vdot
 
 pytestmark = pytest.mark.x64
 
@@ -43,45 +43,8 @@ def test_every_public_functional_is_in_the_list():
     assert public == {type(make()).__name__ for make in FUNCTIONALS.values()}
 
 
-def test_prox_minimises(functional, x, getkey):
-    step = 0.8
-    p = functional.prox(x, step)
-
-    def value(z):
-        return step * functional(z) + tree_norm(z - x) ** 2 / 2
-
-    best = value(p)
-    assert jnp.isfinite(best)
-    scales = [1e-4, 1e-2, 1.0]
-    for scale in scales:
-        for _ in range(20):
-            other = p + scale * jax.random.normal(getkey(), SHAPE, x.dtype)
-            assert value(other) >= best - 1e-12
-        assert value(functional.prox(p + scale * x, step)) >= best - 1e-12
-
-
-def test_prox_is_firmly_nonexpansive(functional, x, getkey):
-    other = x + jax.random.normal(getkey(), SHAPE, x.dtype)
-    p, q = functional.prox(x, 0.7), functional.prox(other, 0.7)
-    assert tree_vdot(p - q, x - other) >= tree_norm(p - q) ** 2 - 1e-12
-
-
-def test_conj_prox_obeys_fenchel(functional, x, getkey):
-    """z = conj_prox(x, s) is a subgradient of f at p = (x - z)/s: f(q) >= f(p) + <z, q - p>."""
-    s = 0.6
-    z = functional.conj_prox(x, s)
-    p = (x - z) / s
-    base = functional(functional.prox(p, 1e-9))  # p lies in the domain up to rounding
-    for _ in range(20):
-        q = functional.prox(p + jax.random.normal(getkey(), SHAPE, x.dtype), 1e-9)
-        assert functional(q) >= base + tree_vdot(z, q - p) - 1e-6
-
-
-@pytest.mark.parametrize("where", ["zero", "random"])
-def test_prox_has_a_finite_derivative(functional, x, where):
-    point = jnp.zeros_like(x) if where == "zero" else x
-    _, tangent = jax.jvp(lambda v: functional.prox(v, 0.5), (point,), (jnp.ones_like(x),))
-    assert jnp.all(jnp.isfinite(tangent))
+def test_promises(functional, x, getkey):
+    testing.check_functional(functional, x, getkey()).verify()
 
 
 def test_dual_norm_is_the_least_bound(x, getkey):

@@ -1,0 +1,100 @@
+"""Whether a functional's prox is its prox, and its conjugate's follows."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxip._tree import (
+    structure_of,
+    tree_axpy,
+    tree_isfinite,
+    tree_norm,
+    tree_scale,
+    tree_sub,
+    tree_vdot,
+    tree_zeros,
+)
+from jaxip._types import PRNGKeyArray, PyTree
+from jaxip.functionals import AbstractFunctional
+from jaxip.operators import random_like
+from jaxip.testing._table import Row, Table, truth
+
+TRIES = 20
+STEP = 0.7
+
+
+def check_functional(
+    f: AbstractFunctional, x: PyTree, key: PRNGKeyArray, *, tolerance: float = 1e4
+) -> Table:
+    """A table of what `f` promises at points like `x` (its shapes, dtypes and scale are used).
+
+    The prox beats points nearby, is firmly nonexpansive, keeps dtypes and has finite derivatives
+    (at 0 too); `conj_prox` gives a subgradient. `tolerance` eps of the values are allowed.
+    """
+    rows = [_structure_row(f, x)]
+    if not rows[0].holds:
+        return Table(f"check_functional {type(f).__name__}", rows)
+    found = {k: float(v) for k, v in _everything(f, x, key).items()}
+    allowed = tolerance * float(jnp.finfo(jax.tree.leaves(x)[0].dtype).eps)
+    rows += [
+        truth("f is finite at a prox", bool(np.isfinite(found["value"]))),
+        Row("prox minimises", found["prox"], allowed, "a point nearby is lower"),
+        Row("prox is firmly nonexpansive", found["firm"], allowed),
+        Row("conj_prox is a subgradient", found["fenchel"], max(allowed, 1e-6)),
+        truth("derivative of prox is finite", bool(found["finite"]), "at 0 or at x"),
+    ]
+    return Table(f"check_functional {type(f).__name__}", rows)
+
+
+def _structure_row(f, x) -> Row:
+    for name, function in (("prox", f.prox), ("conj_prox", f.conj_prox)):
+        got = structure_of(jax.eval_shape(lambda v, g=function: g(v, STEP), x))
+        if got != structure_of(x):
+            return truth("structures", False, f"{name} gives {got}, but takes {structure_of(x)}")
+    return truth("structures", True)
+
+
+@eqx.filter_jit
+def _everything(f, x: PyTree, key: PRNGKeyArray) -> dict[str, Any]:
+    p = f.prox(x, STEP)
+    value = lambda z: STEP * f(z) + tree_norm(tree_sub(z, x)) ** 2 / 2
+    best = value(p)
+    size = 1 + jnp.abs(best)
+    keys = jax.random.split(key, TRIES)
+    scales = jnp.logspace(-4, 0, TRIES).astype(best.dtype)
+
+    def nearby(key, scale):
+        near = tree_axpy(scale, random_like(structure_of(x), key), p)
+        # the second point lies in the domain, where f may be an indicator
+        return jnp.minimum(value(near), value(f.prox(near, STEP)))
+
+    lowest = jnp.min(jax.vmap(nearby)(keys, scales))
+
+    def firmness(key):
+        other = tree_axpy(1.0, random_like(structure_of(x), key), x)
+        moved, apart = tree_sub(f.prox(other, STEP), p), tree_sub(other, x)
+        return (tree_norm(moved) ** 2 - tree_vdot(moved, apart)) / tree_norm(apart) ** 2
+
+    z = f.conj_prox(x, STEP)
+    q = f.prox(tree_scale(1 / STEP, tree_sub(x, z)), 1e-6)  # in the domain up to rounding
+
+    def fenchel(key):
+        other = f.prox(tree_axpy(1.0, random_like(structure_of(x), key), q), 1e-6)
+        return f(q) + tree_vdot(z, tree_sub(other, q)) - f(other)
+
+    finite = [_slope(f, v) for v in (x, tree_zeros(structure_of(x)))]
+    return {
+        "value": best,
+        "prox": jnp.maximum(0, best - lowest) / size,
+        "firm": jnp.maximum(0, jnp.max(jax.vmap(firmness)(keys))),
+        "fenchel": jnp.maximum(0, jnp.max(jax.vmap(fenchel)(keys))) / (size + tree_norm(z)),
+        "finite": finite[0] & finite[1],
+    }
+
+
+def _slope(f, point):
+    ones = jax.tree.map(jnp.ones_like, point)
+    return tree_isfinite(jax.jvp(lambda v: f.prox(v, STEP), (point,), (ones,))[1])

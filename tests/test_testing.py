@@ -1,0 +1,119 @@
+"""The checks for everyone: they pass what is right, and name what is wrong."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxip as ip
+from jaxip import functionals, operators, problems, solvers, testing
+
+pytestmark = pytest.mark.x64
+
+
+class Masked(operators.AbstractLinearOperator):
+    """The newcomer's operator: gains * x, on some entries."""
+
+    gains: jax.Array
+
+    def mv(self, x):
+        return self.gains * x[::2]
+
+    def rmv(self, y):
+        return jnp.zeros(8, y.dtype).at[::2].set(jnp.conj(self.gains) * y)
+
+    def in_structure(self):
+        return jax.ShapeDtypeStruct((8,), self.gains.dtype)
+
+    def out_structure(self):
+        return jax.ShapeDtypeStruct((4,), self.gains.dtype)
+
+
+class MissingConj(Masked):
+    def rmv(self, y):
+        return jnp.zeros(8, y.dtype).at[::2].set(self.gains * y)
+
+
+class Twice(Masked):
+    def rmv(self, y):
+        return 2 * Masked.rmv(self, y)
+
+
+class Antilinear(Masked):
+    def mv(self, x):
+        return self.gains * jnp.conj(x[::2])
+
+    def rmv(self, y):
+        return jnp.zeros(8, y.dtype).at[::2].set(self.gains * jnp.conj(y))
+
+
+class Affine(Masked):
+    def mv(self, x):
+        return self.gains * x[::2] + 1
+
+
+class Narrowing(Masked):
+    def mv(self, x):
+        return (self.gains * x[::2]).astype(jnp.complex64)
+
+
+def _gains():
+    return jnp.asarray(np.random.default_rng(0).standard_normal((4, 2)) @ np.array([1, 1j]))
+
+
+def test_the_newcomers_operator_passes(getkey):
+    table = testing.check_operator(Masked(_gains()), getkey()).verify()
+    assert table["Re<A x, y> = Re<x, A^H y>"].measured < 1e-14
+    assert "property" in str(table) and "FAILS" not in str(table)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (MissingConj, "a conj is missing"),
+        (Twice, "rmv is 2 times the adjoint"),
+        (Antilinear, "antilinear"),
+        (Affine, "affine: mv adds a constant"),
+        (Narrowing, "mv gives .*complex64.* is declared"),
+    ],
+)
+def test_planted_faults_are_named(getkey, fault, words):
+    table = testing.check_operator(fault(_gains()), getkey())
+    assert len(table.failures) == 1, str(table)
+    with pytest.raises(AssertionError, match=words):
+        table.verify()
+
+
+def test_large_operators_are_probed_at_random(getkey):
+    mask = operators.uniform_random((64, 48), 0.3, key=getkey())
+    testing.check_operator(operators.SubsampledFourier(mask), getkey()).verify()
+
+
+class WrongProx(functionals.L1):
+    def prox(self, x, step):
+        return functionals.L1.prox(self, x, 2 * step)
+
+
+def test_a_wrong_prox_is_named(getkey):
+    x = jax.random.normal(getkey(), (6, 4), complex)
+    testing.check_functional(functionals.L1(0.3), x, getkey()).verify()
+    table = testing.check_functional(WrongProx(0.3), x, getkey())
+    assert not table["prox minimises"].holds
+
+
+def test_a_solver_is_checked(getkey):
+    A, y = operators.Matrix(jax.random.normal(getkey(), (10, 16))), jnp.ones(10)
+    problem = problems.SRLasso(A, 0.2)
+    testing.check_solver(solvers.PDHG.for_problem(problem), problem, y, gap=1e-4).verify()
+    long = eqx.tree_at(lambda s: s.tau, solvers.PDHG.for_problem(problem), jnp.asarray(1e3))
+    table = testing.check_solver(long, problem, y)
+    assert "PDHG needs at most 1" in table.failures[0].remark
+
+
+def test_a_map_is_checked(getkey):
+    A, y = operators.Matrix(jax.random.normal(getkey(), (10, 16))), jnp.ones(10)
+    reconstruct = ip.Reconstruction(problems.SRLasso(A, 0.2), gap=1e-8).unrolled(10)
+    testing.check_map(reconstruct, y, getkey()).verify()
+    detached = testing.check_map(lambda v: jax.lax.stop_gradient(3 * v), y, getkey())
+    assert not detached["gradient = differences"].holds
