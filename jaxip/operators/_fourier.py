@@ -25,6 +25,21 @@ def centred_ifft(y: Complex[Array, "..."], ndim: int) -> Complex[Array, "..."]:
     return jnp.fft.fftshift(jnp.fft.ifftn(shifted, axes=axes, norm="ortho"), axes)
 
 
+def centring(n: int, dtype) -> tuple[Array, Array]:
+    """`(p, q)` with `centred_fft(x) = q * fft(p * x)` along an axis of length n.
+
+    `p_i = w^(c i)`, `q_k = w^(c (k - c))` with `w = exp(2 pi i / n)`, `c = n // 2`: signs, and
+    real, where n is even.
+    """
+    c, i = n // 2, np.arange(n)
+    real = np.finfo(dtype).dtype
+    if n % 2 == 0:
+        signs = lambda k: jnp.asarray(1 - 2 * (k % 2), real)
+        return signs(i), signs(i - c)
+    roots = lambda k: jnp.asarray(np.exp(2j * np.pi * (k % n) / n), dtype)
+    return roots(c * i), roots(c * (i - c))
+
+
 def fft_rounding(shape: tuple[int, ...]) -> float:
     """c with relative error `c u` of an FFT (Higham 2002, theorem 24.2, twiddles to 1 ulp)."""
     return 8.0 * sum(float(np.ceil(np.log2(max(n, 2)))) for n in shape) + 4
@@ -65,19 +80,24 @@ class SubsampledFourier(AbstractLinearOperator):
     """`A x = mask * F x` on the full grid, `F` the unitary centred DFT; `|A| = max |mask|`.
 
     The mask is 0 where nothing was measured; other values weight the samples. Data outside the
-    mask are zero. A new mask of the same shape compiles nothing anew.
+    mask are zero. A new mask of the same shape compiles nothing anew. `ndim` is the number of
+    last axes that are transformed, None for all: a mask `[t, h, w]` with `ndim=2` samples each
+    frame of an image series on its own (k-t).
     """
 
-    mask: Float[Array, "..."] = eqx.field(converter=lambda m: _floating(m))
+    mask: Float[Array, "..."] = eqx.field(converter=lambda m: floating_mask(m))
+    ndim: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         check_nonnegative("mask", self.mask)
+        if self.ndim is not None and not 1 <= self.ndim <= self.mask.ndim:
+            raise ValueError(f"ndim must be 1 to {self.mask.ndim} or None, but is {self.ndim}")
 
     def mv(self, x: Array) -> Array:
-        return self.mask * centred_fft(x, self.mask.ndim)
+        return self.mask * centred_fft(x, self._transformed())
 
     def rmv(self, y: Array) -> Array:
-        return centred_ifft(self.mask * y, self.mask.ndim)
+        return centred_ifft(self.mask * y, self._transformed())
 
     def in_structure(self) -> Structure:
         dtype = jnp.result_type(self.mask.dtype, jnp.complex64)
@@ -91,13 +111,17 @@ class SubsampledFourier(AbstractLinearOperator):
         return size, size
 
     def rounding(self) -> float:
-        return fft_rounding(self.mask.shape) + 2
+        return fft_rounding(self.mask.shape[self.mask.ndim - self._transformed() :]) + 2
 
     def row_gram(self):
         return abs2(self.mask)
 
+    def _transformed(self) -> int:
+        return self.mask.ndim if self.ndim is None else self.ndim
 
-def _floating(mask) -> Array:
+
+def floating_mask(mask) -> Array:
+    """The mask as a real floating array; ValueError if complex."""
     array = jnp.asarray(mask)
     if jnp.iscomplexobj(array):
         raise ValueError(f"mask takes real numbers, but got {array.dtype}")

@@ -1,0 +1,106 @@
+"""Non-Cartesian trajectories, in radians per pixel, and their density compensation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxip._types import Array, Float
+from jaxip.operators._nufft import NUFFT
+
+GOLDEN_ANGLE = np.pi * (np.sqrt(5) - 1) / 2  # 111.246 degrees
+
+
+def radial(num_spokes: int, num_samples: int) -> Float[Array, "spokes samples 2"]:
+    """Full spokes at the angles `pi j / num_spokes`: `k = pi r (sin a, cos a)`.
+
+    `r = 2 i / num_samples - 1`, so that index `num_samples // 2` of an even count is the centre.
+    Row and column coordinates, as in `NUFFT`.
+    """
+    _check(num_spokes=num_spokes, num_samples=num_samples)
+    return _spokes(np.pi * np.arange(num_spokes) / num_spokes, num_samples)
+
+
+def golden_angle(num_spokes: int, num_samples: int) -> Float[Array, "spokes samples 2"]:
+    """As `radial`, each spoke turned by 111.246 degrees against the last: any window of
+    consecutive spokes covers the disc nearly evenly.
+
+    Source: Winkelmann et al. (2007).
+    """
+    _check(num_spokes=num_spokes, num_samples=num_samples)
+    return _spokes(GOLDEN_ANGLE * np.arange(num_spokes) % np.pi, num_samples)
+
+
+def spiral(
+    num_interleaves: int, num_samples: int, *, turns: float, power: float = 0.5
+) -> Float[Array, "interleaves samples 2"]:
+    """Archimedean spirals `k = pi s (sin a, cos a)`, `a = 2 pi (turns s + j / num_interleaves)`.
+
+    `s = t^power` for t from 0 to 1 in equal steps: 1/2 gives samples of equal density over the
+    disc, 1 a constant angular velocity. The arms are `2 pi / n` apart, enough for n pixels, from
+    `turns * num_interleaves >= n / 2` on.
+    """
+    _check(num_interleaves=num_interleaves, num_samples=num_samples)
+    if not (turns > 0 and power > 0):
+        raise ValueError(f"turns and power must be positive, but are {turns} and {power}")
+    s = np.linspace(0, 1, num_samples) ** power
+    start = np.arange(num_interleaves)[:, None] / num_interleaves
+    angle = 2 * np.pi * (turns * s + start)
+    return _polar(np.pi * s, angle)
+
+
+def radial_density(
+    points: Float[Array, "spokes samples 2"], shape: tuple[int, int]
+) -> Float[Array, "spokes samples"]:
+    """The area of each sample of evenly turned spokes, the ramp `|k| dk pi / spokes`.
+
+    In units of `(2 pi)^2 / N`, N the pixels of `shape`: 1 on a full Cartesian grid, so that
+    `A^H (w * A x)` is near x. The samples at the centre share a disc of the radius `dk / 2`.
+    """
+    points = jnp.asarray(points)
+    spokes, samples = points.shape[:2]
+    step = 2 * np.pi / samples
+    area = jnp.linalg.norm(points, axis=-1) * step * np.pi / spokes
+    area = jnp.maximum(area, np.pi * step**2 / 4 / spokes)
+    return area * (shape[0] * shape[1] / (2 * np.pi) ** 2)
+
+
+def density_compensation(
+    points: Float[Array, "... ndim"], shape: tuple[int, ...], *, num_steps: int = 20
+) -> Float[Array, "..."]:
+    """Weights w of any trajectory, by `w <- w / (C w)`, in the units of `radial_density`.
+
+    `(C w)_m = sum_l w_l c(k_m - k_l)` with the Fejer kernel c, the transform of a triangle that
+    falls to 0 at twice the field of view: positive, so that w stays positive.
+    Source: Pipe and Menon (1999).
+    """
+    points, double = jnp.asarray(points), tuple(2 * n for n in shape)
+    A = NUFFT(points, double, tolerance=1e-5)
+    triangle = jnp.ones((), points.dtype)
+    for n in shape:
+        side = jnp.asarray(1 - np.abs(np.arange(2 * n) - n) / n, points.dtype)
+        triangle = triangle[..., None] * side
+    scale = float(np.prod(double))  # A and its adjoint hold its root each
+
+    def step(weights, _):
+        spread = scale * A.mv(triangle * A.rmv(weights)).real
+        return weights / jnp.maximum(spread, jnp.finfo(spread.dtype).tiny), None
+
+    start = jnp.ones(points.shape[:-1], points.dtype)
+    weights = jax.lax.scan(step, start, None, length=num_steps)[0]
+    return weights * float(np.prod(shape))
+
+
+def _spokes(angles: np.ndarray, num_samples: int) -> Array:
+    radius = np.pi * (2 * np.arange(num_samples) / num_samples - 1)
+    return _polar(radius, angles[:, None])
+
+
+def _polar(radius: np.ndarray, angle: np.ndarray) -> Array:
+    points = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=-1)
+    return jnp.asarray(points, jnp.result_type(float))
+
+
+def _check(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, but is {count}")
