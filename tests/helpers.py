@@ -36,6 +36,16 @@ def make_operators(dtype) -> list:
     def gradient(*shape, kind=cplx):
         return ops.Gradient(shape, np.dtype(kind))
 
+    def fan(shape, views, cells, *lengths, kind=dtype):
+        angles = jnp.asarray(0.3 + np.linspace(0, 6, views), np.float32).astype(dtype)
+        lengths = [jnp.asarray(value, dtype) for value in lengths]
+        return ops.FanBeam(shape, angles, cells, *lengths, dtype=np.dtype(kind))
+
+    def radon(shape, views, cells, *lengths, kind=dtype):
+        angles = jnp.asarray(0.3 + np.linspace(0, 3, views), np.float32).astype(dtype)
+        lengths = [jnp.asarray(value, dtype) for value in lengths]
+        return ops.Radon(shape, angles, cells, *lengths, dtype=np.dtype(kind))
+
     return [
         ("identity-real", lambda: ops.Identity((5, 3), np.dtype(dtype))),
         ("identity-complex", lambda: ops.Identity((4,), np.dtype(cplx))),
@@ -50,6 +60,12 @@ def make_operators(dtype) -> list:
         ("fourier-1d", lambda: ops.Fourier((8,), np.dtype(cplx))),
         ("subsampled-odd-even", lambda: fourier(5, 6)),
         ("subsampled-weighted", lambda: ops.SubsampledFourier(jnp.abs(real(7)))),
+        ("subsampled-3d", lambda: fourier(2, 3, 3)),
+        ("subsampled-series", lambda: ops.SubsampledFourier(mask(2, 3, 3), ndim=2)),
+        ("sense-odd-even", lambda: ops.Sense(mask(3, 4), complex_(3, 3, 4))),
+        ("sense-lines-chunked", lambda: ops.Sense(mask(5, 1), complex_(2, 5, 3), chunked=True)),
+        ("sense-series", lambda: ops.Sense(mask(2, 3, 3), complex_(2, 3, 3))),
+        ("sense-3d", lambda: ops.Sense(mask(2, 3, 2), complex_(2, 2, 3, 2))),
         ("wavelet-padded-real", lambda: wavelet((6, 5), "db2", 2, dtype)),
         ("wavelet-exact-complex", lambda: wavelet((4, 8), "db4", 1)),
         ("wavelet-1d", lambda: wavelet((11,), "sym4", 2)),
@@ -70,6 +86,42 @@ def make_operators(dtype) -> list:
         ("scaled-complex", lambda: (1 - 2j) * fourier(5)),
         ("adjoint-gradient", lambda: gradient(4, 3).H),
         ("adjoint-wavelet", lambda: wavelet((9,), "haar", 1, dtype).H),
+        ("inpainting", lambda: ops.Diagonal(mask(5, 4))),
+        ("convolution-circular", lambda: ops.Convolution(real(3, 2), (5, 4))),
+        ("convolution-complex-kernel", lambda: ops.Convolution(complex_(3), (6,))),
+        ("convolution-real-kernel",
+         lambda: ops.Convolution(real(2), (7,), "valid", np.dtype(cplx))),
+        ("convolution-valid", lambda: ops.Convolution(real(3, 2), (6, 5), "valid")),
+        ("convolution-same", lambda: ops.Convolution(real(2, 3), (4, 5), "same")),
+        ("convolution-same-complex", lambda: ops.Convolution(complex_(4), (7,), "same")),
+        ("downsampling", lambda: ops.Downsampling((6, 4), (3, 2), real(3, 3))),
+        ("downsampling-complex",
+         lambda: ops.Downsampling((12,), 3, jnp.asarray([0.25, 0.5, 0.25], dtype),
+                                  dtype=np.dtype(cplx))),
+        ("slice-complex", lambda: ops.Slice((6,), (2,), (5,), (1,), np.dtype(cplx))),
+        ("slice", lambda: ops.Slice((5, 7), (1, 0), (5, 6), (2, 3), np.dtype(dtype))),
+        ("pad-complex", lambda: ops.pad((3, 2), (4, 5))),
+        ("wavelet-3d", lambda: wavelet((2, 4, 3), "db2", 1, dtype)),
+        ("undecimated-real",
+         lambda: ops.UndecimatedWavelet((3, 4), "db2", 2, np.dtype(dtype))),
+        ("undecimated-1d-complex", lambda: ops.UndecimatedWavelet((5,), "haar", 2)),
+        ("second-differences-real", lambda: ops.SecondDifferences((4, 3), np.dtype(dtype))),
+        ("second-differences-3d", lambda: ops.SecondDifferences((3, 2, 2), np.dtype(dtype))),
+        ("second-differences-1d-complex", lambda: ops.SecondDifferences((5,))),
+        ("dct-real", lambda: ops.DCT((5, 7), np.dtype(dtype))),
+        ("dct-1d-complex", lambda: ops.DCT((6,), np.dtype(cplx))),
+        ("gradient-3d", lambda: gradient(3, 2, 4, kind=dtype)),
+        ("hadamard-real", lambda: ops.WalshHadamard((4, 8), "sequency", np.dtype(dtype))),
+        ("hadamard-paley-complex", lambda: ops.WalshHadamard((16,), "paley", np.dtype(cplx))),
+        ("hadamard-natural", lambda: ops.WalshHadamard((2, 8), "natural", np.dtype(dtype))),
+        ("hadamard-subsampled", lambda: ops.SubsampledHadamard(mask(8, 2))),
+        ("hadamard-single-pixel",
+         lambda: ops.SubsampledHadamard(mask(4, 8), dtype=np.dtype(dtype))),
+        ("fan-wide", lambda: fan((4, 6), 3, 8, 1.5, 6.0, 3.0)),
+        ("fan-tall-complex", lambda: fan((5, 3), 4, 5, 2.5, 4.0, 6.0, kind=cplx)),
+        ("radon-wide", lambda: radon((4, 6), 3, 8)),
+        ("radon-tall-offset-complex", lambda: radon((5, 3), 4, 5, 1.25, 0.5, kind=cplx)),
+        ("radon-fine-cells", lambda: radon((4, 4), 2, 11, 0.375, -0.25)),
     ]  # fmt: skip
 
 

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._numerics import abs2
-from jaxip._types import Array, Inexact, PyTree, Structure
+from jaxip._types import Array, Inexact, PRNGKeyArray, PyTree, Structure
 from jaxip.operators._operator import AbstractLinearOperator, auto_rmv, image_structure
+from jaxip.operators._sampling import normals
 
 
 class Identity(AbstractLinearOperator):
@@ -44,7 +45,7 @@ class Identity(AbstractLinearOperator):
 
 
 class Diagonal(AbstractLinearOperator):
-    """`x -> d * x`, entry by entry; `|A| = max |d|`."""
+    """`x -> d * x`, entry by entry; `|A| = max |d|`. With a mask of 0 and 1, this is inpainting."""
 
     diagonal: Inexact[Array, "..."] = eqx.field(converter=jnp.asarray)
 
@@ -109,6 +110,27 @@ class Matrix(AbstractLinearOperator):
         rows, columns = self.matrix.shape
         # |M| entrywise has norm at most sqrt(min(m, n)) |M|; a complex product costs 4 roundings
         return (max(rows, columns) + 4) * float(np.sqrt(min(rows, columns)))
+
+
+def gaussian_matrix(
+    rows: int, columns: int, *, dtype=None, key: PRNGKeyArray
+) -> Inexact[Array, "m n"]:
+    """Independent normal entries of mean 0 and variance `1 / rows`, for `Matrix`.
+
+    Columns have unit norm on average. `dtype` is real by default; a complex entry has its
+    variance in equal parts. The numbers are drawn in float64 on the host and then rounded.
+    Raises: ValueError for sizes that are not positive.
+    """
+    if min(rows, columns) < 1:
+        raise ValueError(f"sizes must be positive, but are {rows} and {columns}")
+    kind = np.dtype(jnp.result_type(float if dtype is None else dtype))
+    if not np.issubdtype(kind, np.inexact):
+        raise ValueError(f"dtype must be floating or complex, but is {kind}")
+    real, imaginary = normals(key, 2 * rows * columns).reshape(2, rows, columns)
+    drawn = real
+    if np.issubdtype(kind, np.complexfloating):
+        drawn = (real + 1j * imaginary) / np.sqrt(2)
+    return jnp.asarray(drawn / np.sqrt(rows), kind)
 
 
 class FunctionOperator(AbstractLinearOperator):

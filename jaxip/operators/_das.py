@@ -1,4 +1,4 @@
-"""Multilevel Fourier sampling by the local sparsities of an image's wavelet coefficients."""
+"""Multilevel Fourier and Walsh sampling by local sparsities of wavelet coefficients."""
 
 import numpy as np
 
@@ -13,26 +13,29 @@ def das_fourier(
 
     `shape` is `(n, n)` with `n = 2^J`; `sparsities` has one entry a level, coarse first, at most
     J of them. Frequencies fall in dyadic square bands around the centre; block (k1, k2) gets
-    `min(round(c M(k1, k2)), its size)` samples, uniform within it, M from `_density`, and the
-    constant c by bisection. The few samples that rounding leaves over go one to a block.
+    `min(round(c M(k1, k2)), its size)` samples, uniform within it, M from `_fourier_density`, and
+    the constant c by bisection. The few samples that rounding leaves over go one to a block.
     Raises: ValueError for another shape, too many levels or bad sparsities.
     Source: Adcock, Hansen, Poon and Roman (2017); Adcock, Antun and Hansen (2021), section 6.
     """
     levels = _check_sparsities(shape, np.asarray(sparsities, float))
-    size = shape[0]
-    band = frequency_levels(size, len(levels))
-    sizes = np.bincount(band, minlength=len(levels))
-    counts = _block_counts(
-        _density(levels), np.outer(sizes, sizes), sample_count(size * size, fraction)
-    )
-    clock = uniforms(key, size * size).reshape(shape)
-    mask = np.zeros(shape)
-    for one in range(len(levels)):
-        for two in range(len(levels)):
-            block = np.flatnonzero((band[:, None] == one) & (band[None] == two))
-            order = np.argsort(clock.flat[block], kind="stable")
-            mask.flat[block[order[: counts[one, two]]]] = 1
-    return as_mask(mask)
+    band = frequency_levels(shape[0], len(levels))
+    return _sample_blocks(band, _fourier_density(levels), fraction, key)
+
+
+def das_walsh(
+    shape: tuple[int, int], fraction: float, sparsities, *, key: PRNGKeyArray
+) -> Float[Array, "n n"]:
+    """As `das_fourier`, for `SubsampledHadamard` in sequency order: zero sequency at index 0.
+
+    The bands are `[0, 2^(J-r+1))` and then dyadic, r the number of sparsities. For one vanishing
+    moment `M(k1, k2) = sum_l s_l 2^(-|l-k1| - |l-k2|)`, the first row and column doubled.
+    Raises: ValueError for another shape, too many levels or bad sparsities.
+    Source: Adcock, Antun and Hansen (2021), section 6.
+    """
+    levels = _check_sparsities(shape, np.asarray(sparsities, float))
+    band = sequency_levels(shape[0], len(levels))
+    return _sample_blocks(band, _walsh_density(levels), fraction, key)
 
 
 def frequency_levels(size: int, num_levels: int) -> np.ndarray:
@@ -46,6 +49,15 @@ def frequency_levels(size: int, num_levels: int) -> np.ndarray:
     innermost = size >> num_levels
     bands = np.ceil(np.log2(distance / innermost)).astype(int)  # exact: both are powers of two
     return np.maximum(bands, 0)
+
+
+def sequency_levels(size: int, num_levels: int) -> np.ndarray:
+    """The dyadic band, 0 to `num_levels - 1`, of each sequency 0 to `size - 1`, `size = 2^J`.
+
+    Band 0 is below `2^(J - num_levels + 1)`; every other band is as wide as all before it.
+    """
+    innermost = 2 * size >> num_levels
+    return np.array([(k // innermost).bit_length() for k in range(size)])
 
 
 def local_sparsities(
@@ -100,7 +112,24 @@ def _check_sparsities(shape: tuple[int, ...], sparsities: np.ndarray) -> np.ndar
     return sparsities
 
 
-def _density(sparsities: np.ndarray) -> np.ndarray:
+def _sample_blocks(
+    band: np.ndarray, density: np.ndarray, fraction: float, key: PRNGKeyArray
+) -> Float[Array, "n n"]:
+    """Uniform samples in each block of a square grid, as many as the density gives it."""
+    size, num_levels = len(band), len(density)
+    sizes = np.bincount(band, minlength=num_levels)
+    counts = _block_counts(density, np.outer(sizes, sizes), sample_count(size * size, fraction))
+    clock = uniforms(key, size * size)
+    mask = np.zeros((size, size))
+    for one in range(num_levels):
+        for two in range(num_levels):
+            block = np.flatnonzero((band[:, None] == one) & (band[None] == two))
+            order = np.argsort(clock[block], kind="stable")
+            mask.flat[block[order[: counts[one, two]]]] = 1
+    return as_mask(mask)
+
+
+def _fourier_density(sparsities: np.ndarray) -> np.ndarray:
     """`M(k1, k2)` up to a factor: one vanishing moment (q = 0), first row and column doubled.
 
     For `a = min(k1, k2)`, `b = max(k1, k2)`: the sum over l of `s_l` times `2^-(a-l) 2^-(b-l)`
@@ -110,7 +139,16 @@ def _density(sparsities: np.ndarray) -> np.ndarray:
     low = np.minimum(k[:, None], k)[..., None]
     high = np.maximum(k[:, None], k)[..., None]
     beyond = np.where(k > high, 3 * (k - high), high - k)
-    density = np.sum(sparsities * 2.0 ** -(np.abs(k - low) + beyond), axis=-1)
+    return _doubled(np.sum(sparsities * 2.0 ** -(np.abs(k - low) + beyond), axis=-1))
+
+
+def _walsh_density(sparsities: np.ndarray) -> np.ndarray:
+    k = np.arange(len(sparsities))
+    decay = 2.0 ** -np.abs(k[:, None] - k)
+    return _doubled(decay * sparsities @ decay)
+
+
+def _doubled(density: np.ndarray) -> np.ndarray:
     density[0] *= 2
     density[:, 0] *= 2
     return density

@@ -10,33 +10,12 @@ import numpy as np
 from jax import lax
 
 from jaxip._types import Array, Float
-
-_DB4 = (0.230377813308896501, 0.714846570552915647, 0.630880767929858908, -0.0279837694168598542,
-        -0.187034811719093084, 0.0308413818355607636, 0.0328830116668851997,
-        -0.0105974017850690321)  # fmt: skip
-# Spectral factors of the maximally flat half-band polynomial, from its roots in 60 digits; the
-# symlet takes the quadruple of roots whose phase is nearest to linear.
-_LOW_PASS = {
-    "db1": (0.707106781186547524, 0.707106781186547524),
-    "db2": (0.482962913144534143, 0.836516303737807906, 0.224143868042013381,
-            -0.129409522551260381),
-    "db3": (0.332670552950082616, 0.806891509311092576, 0.459877502118491570,
-            -0.135011020010254589, -0.0854412738820266617, 0.0352262918857095366),
-    "db4": _DB4,
-    "db5": (0.160102397974192914, 0.603829269797189671, 0.724308528437772928,
-            0.138428145901320732, -0.242294887066382032, -0.0322448695846383746,
-            0.0775714938400457135, -0.00624149021279827427, -0.0125807519990819995,
-            0.00333572528547377128),
-    "sym4": (0.0322231006040514679, -0.0126039672620313038, -0.0992195435766335326,
-             0.297857795605306051, 0.803738751805132081, 0.497618667632774990,
-             -0.0296355276460024918, -0.0757657147895022132),
-}  # fmt: skip
-_LOW_PASS["haar"] = _LOW_PASS["db1"]
+from jaxip.operators._low_pass import LOW_PASS
 
 
 def wavelet_names() -> tuple[str, ...]:
     """The families that `low_pass` knows."""
-    return tuple(sorted(_LOW_PASS))
+    return tuple(LOW_PASS)
 
 
 def low_pass(name: str) -> tuple[float, ...]:
@@ -45,9 +24,9 @@ def low_pass(name: str) -> tuple[float, ...]:
     Raises: ValueError for a name that is not in `wavelet_names()`.
     Source: Daubechies (1988), section 4; for the symlet Daubechies (1992), section 8.1.1.
     """
-    if name not in _LOW_PASS:
+    if name not in LOW_PASS:
         raise ValueError(f"name must be one of {', '.join(wavelet_names())}, but is {name!r}")
-    return _LOW_PASS[name]
+    return LOW_PASS[name]
 
 
 def high_pass(low: tuple[float, ...]) -> tuple[float, ...]:
@@ -61,7 +40,7 @@ def analyse(x: Float[Array, "..."], low: tuple[float, ...], axis: int) -> Float[
     before = length // 2 - 1
     padded = wrap(x, before, length - 2 - before, axis)
     taps = [lax.slice_in_dim(padded, m, m + size - 1, 2, axis) for m in range(length)]
-    return jnp.concatenate([_combine(low, taps), _combine(high_pass(low), taps)], axis)
+    return jnp.concatenate([weighted_sum(low, taps), weighted_sum(high_pass(low), taps)], axis)
 
 
 def synthesise(c: Float[Array, "..."], low: tuple[float, ...], axis: int) -> Float[Array, "..."]:
@@ -81,7 +60,7 @@ def synthesise(c: Float[Array, "..."], low: tuple[float, ...], axis: int) -> Flo
             start = before + (r + centre - m) // 2
             taps += [lax.slice_in_dim(p, start, start + half, axis=axis) for p in parts]
             weights += [low[m], high[m]]
-        phases.append(_combine(weights, taps))
+        phases.append(weighted_sum(weights, taps))
     return jnp.stack(phases, axis % c.ndim + 1).reshape(c.shape)
 
 
@@ -110,7 +89,7 @@ def transform_rounding(low: tuple[float, ...], num_steps: int) -> float:
     return 1.01 * num_steps * depth * sum(abs(h) for h in low)
 
 
-def _combine(weights, taps: list[jax.Array]) -> jax.Array:
+def weighted_sum(weights, taps: list[jax.Array]) -> jax.Array:
     """`sum_m weights_m taps_m` by a balanced tree, which halves the rounding error."""
     terms = [float(w) * t for w, t in zip(weights, taps, strict=True)]
     while len(terms) > 1:

@@ -1,15 +1,15 @@
-"""Forward differences of an image, and the Poisson equation that goes with them."""
+"""Differences of first and second order, and the Poisson equation that goes with them."""
+
+import itertools
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.fft import dctn, idctn
 
 from jaxip._types import Array, Inexact, Structure
+from jaxip.operators._dct import by_planes, dct, inverse_dct
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
-
-DENSE_DCT = 512  # up to this side, matrix products beat the fast transform (2 to 3 times)
 
 
 class Gradient(AbstractLinearOperator):
@@ -23,8 +23,7 @@ class Gradient(AbstractLinearOperator):
     dtype: np.dtype | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
-        if len(self.shape) not in (1, 2) or min(self.shape) < 1:
-            raise ValueError(f"shape must be (n,) or (h, w), but is {self.shape}")
+        _check_shape(self.shape)
 
     def mv(self, x: Inexact[Array, "..."]) -> Inexact[Array, "ndim ..."]:
         return jnp.stack([_difference(x, axis) for axis in range(len(self.shape))])
@@ -37,12 +36,8 @@ class Gradient(AbstractLinearOperator):
 
     def gram_solve(self, r: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
         """`(D^H D)^+ r`: the zero-mean u with `D^H D u = r - mean(r)`, by the DCT."""
-        planes = jnp.stack([r.real, r.imag]) if jnp.iscomplexobj(r) else r[None]
-        small = max(self.shape) <= DENSE_DCT
-        forward, back = (_dense_dct, _dense_idct) if small else (_fast_dct, _fast_idct)
-        spectrum = forward(planes) * jnp.asarray(self._inverse_spectrum(), planes.dtype)
-        solved = back(spectrum)
-        return lax.complex(solved[0], solved[1]) if jnp.iscomplexobj(r) else solved[0]
+        inverse = self._inverse_spectrum()
+        return by_planes(lambda p: inverse_dct(dct(p) * jnp.asarray(inverse, p.dtype)), r)
 
     def in_structure(self) -> Structure:
         return image_structure(self.shape, self.dtype)
@@ -70,38 +65,67 @@ class Gradient(AbstractLinearOperator):
         return 1 / spectrum
 
 
-def _fast_dct(planes: Array) -> Array:
-    return dctn(planes, type=2, norm="ortho", axes=tuple(range(1, planes.ndim)))
+class SecondDifferences(AbstractLinearOperator):
+    """`E v`, the symmetrised differences of a vector field `v` of shape `(d, *shape)`, for TGV.
+
+    `e_aa = D_a v_a`, then for `a < b` `e_ab = (D_a v_b + D_b v_a) / sqrt(2)`, one channel each:
+    the factor makes `|E v|` the Frobenius norm of the symmetric tensors. `D` are backward
+    differences, 0 at the first index, and in `e_aa` at the last one too, where v_a belongs to no
+    step of the image. So `E (Gradient x)` are the second differences of x, and 0 for affine x.
+    `|E|^2 <= sum_a 4 cos^2(pi / (2 n_a))`, the square of the norm of `Gradient`: `|e_ab|^2` is at
+    most `|D_a v_b|^2 + |D_b v_a|^2`. Source: Bredies, Kunisch and Pock (2010).
+    """
+
+    shape: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    dtype: np.dtype | None = eqx.field(static=True, default=None)
+
+    def __check_init__(self):
+        _check_shape(self.shape)
+
+    def mv(self, x: Inexact[Array, "ndim ..."]) -> Inexact[Array, "tensor ..."]:
+        diagonal = [_second(x[a], a) for a in range(len(self.shape))]
+        mixed = [
+            (_backward(x[b], a) + _backward(x[a], b)) * float(np.sqrt(0.5))
+            for a, b in self._pairs()
+        ]
+        return jnp.stack(diagonal + mixed)
+
+    def rmv(self, y: Inexact[Array, "tensor ..."]) -> Inexact[Array, "ndim ..."]:
+        ndim = len(self.shape)
+        fields = [_second_adjoint(y[a], a) for a in range(ndim)]
+        for (a, b), channel in zip(self._pairs(), y[ndim:], strict=True):
+            scaled = channel * float(np.sqrt(0.5))
+            fields[a] = fields[a] + _backward_adjoint(scaled, b)
+            fields[b] = fields[b] + _backward_adjoint(scaled, a)
+        return jnp.stack(fields)
+
+    def in_structure(self) -> Structure:
+        return image_structure((len(self.shape), *self.shape), self.dtype)
+
+    def out_structure(self) -> Structure:
+        ndim = len(self.shape)
+        return image_structure((ndim * (ndim + 1) // 2, *self.shape), self.dtype)
+
+    def norm_bounds(self):
+        full = [4 * np.cos(np.pi / (2 * n)) ** 2 if n > 1 else 0.0 for n in self.shape]
+        inner = [4 * np.cos(np.pi / (2 * n - 2)) ** 2 if n > 2 else 0.0 for n in self.shape]
+        # v_a alone, oscillating along every axis: |D_a v_a|^2 + sum_b |D_b v_a|^2 / 2
+        alone = max(i + 0.5 * (sum(full) - f) for i, f in zip(inner, full, strict=True))
+        upper, lower = jnp.asarray(float(np.sqrt(sum(full)))), jnp.asarray(float(np.sqrt(alone)))
+        slack = 2 * float(jnp.finfo(upper.dtype).eps)
+        return lower * (1 - slack), upper * (1 + slack)
+
+    def rounding(self) -> float:
+        # differences, sums and the factor; the bound of |E| entrywise is at most sqrt(2) |E|
+        return 1.5 * (4 + len(self.shape))
+
+    def _pairs(self) -> list[tuple[int, int]]:
+        return list(itertools.combinations(range(len(self.shape)), 2))
 
 
-def _fast_idct(planes: Array) -> Array:
-    return idctn(planes, type=2, norm="ortho", axes=tuple(range(1, planes.ndim)))
-
-
-def _dense_dct(planes: Array) -> Array:
-    for axis in range(1, planes.ndim):
-        planes = _along(dct_matrix(planes.shape[axis]), planes, axis)
-    return planes
-
-
-def _dense_idct(planes: Array) -> Array:
-    for axis in range(1, planes.ndim):
-        planes = _along(dct_matrix(planes.shape[axis]).T, planes, axis)
-    return planes
-
-
-def dct_matrix(n: int) -> np.ndarray:
-    """The orthonormal DCT-II of length n as a matrix, to 1 ulp in float64."""
-    k, i = np.arange(n)[:, None], np.arange(n)[None, :]
-    matrix = np.cos(np.pi * (k * (2 * i + 1) % (4 * n)) / (2 * n)) * np.sqrt(2 / n)
-    matrix[0] /= np.sqrt(2)
-    return matrix
-
-
-def _along(matrix: np.ndarray, x: Array, axis: int) -> Array:
-    factor = jnp.asarray(matrix, x.dtype)
-    product = jnp.tensordot(factor, x, (1, axis), precision=lax.Precision.HIGHEST)
-    return jnp.moveaxis(product, 0, axis)
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if len(shape) not in (1, 2, 3) or min(shape) < 1:
+        raise ValueError(f"shape must be (n,), (h, w) or (d, h, w), but is {shape}")
 
 
 def _difference(x: Array, axis: int) -> Array:
@@ -112,6 +136,28 @@ def _difference(x: Array, axis: int) -> Array:
 def _difference_adjoint(p: Array, axis: int) -> Array:
     steps = lax.slice_in_dim(p, 0, -1, axis=axis)  # the last entry of D x is 0, whatever x
     return _pad(steps, axis, 1, 0) - _pad(steps, axis, 0, 1)
+
+
+def _backward(v: Array, axis: int) -> Array:
+    steps = lax.slice_in_dim(v, 1, None, axis=axis) - lax.slice_in_dim(v, 0, -1, axis=axis)
+    return _pad(steps, axis, 1, 0)
+
+
+def _backward_adjoint(p: Array, axis: int) -> Array:
+    steps = lax.slice_in_dim(p, 1, None, axis=axis)
+    return _pad(steps, axis, 1, 0) - _pad(steps, axis, 0, 1)
+
+
+def _second(v: Array, axis: int) -> Array:
+    if v.shape[axis] < 3:
+        return jnp.zeros_like(v)
+    return _pad(lax.slice_in_dim(_backward(v, axis), 0, -1, axis=axis), axis, 0, 1)
+
+
+def _second_adjoint(p: Array, axis: int) -> Array:
+    if p.shape[axis] < 3:
+        return jnp.zeros_like(p)
+    return _backward_adjoint(_pad(lax.slice_in_dim(p, 0, -1, axis=axis), axis, 0, 1), axis)
 
 
 def _pad(x: Array, axis: int, before: int, after: int) -> Array:

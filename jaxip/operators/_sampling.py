@@ -54,7 +54,14 @@ def variable_density_lines(
     clock[first : first + centre] = -1
     lines = np.zeros(size)
     lines[np.argsort(clock, kind="stable")[:count]] = 1
-    return as_mask(np.broadcast_to(lines[:, None] if axis == 0 else lines[None], shape))
+    return full_lines(as_mask(lines), shape, axis)
+
+
+def full_lines(lines: Float[Array, " n"], shape: tuple[int, ...], axis: int) -> Array:
+    """The mask of `shape` that is `lines[i]` at index i of `axis`."""
+    return jnp.broadcast_to(
+        lines.reshape([-1 if a == axis else 1 for a in range(len(shape))]), shape
+    )
 
 
 def sample_count(size: int, fraction: float) -> int:
@@ -70,6 +77,12 @@ def sample_count(size: int, fraction: float) -> int:
 def uniforms(key: PRNGKeyArray, size: int) -> np.ndarray:
     """Independent uniform numbers in (0, 1), in float64 whatever the default precision."""
     return (np.asarray(jax.random.bits(key, (size,), jnp.uint32)) + 0.5) / 2.0**32
+
+
+def normals(key: PRNGKeyArray, size: int) -> np.ndarray:
+    """Independent standard normal numbers in float64, by Box and Muller (1958)."""
+    first, second = uniforms(key, 2 * size).reshape(2, size)
+    return np.sqrt(-2 * np.log(first)) * np.cos(2 * np.pi * second)
 
 
 def as_mask(mask: np.ndarray) -> Array:

@@ -16,13 +16,13 @@ from jaxip.operators._operator import AbstractLinearOperator, image_structure
 class Wavelet(AbstractLinearOperator):
     """`W x`, the coefficients of an orthonormal wavelet basis; `W^H W = I`, `|W| = 1`.
 
-    Images are 1-D or 2-D, real or complex. The signal is continued periodically ("periodization"
-    of PyWavelets). Coefficients are one array: the approximation in the first corner, finer
+    Images are 1-D, 2-D or 3-D, real or complex, and continued periodically ("periodization" of
+    PyWavelets). Coefficients are one array: the approximation in the first corner, finer
     details further out; `level_map()` names the level of each entry.
 
     `pad=True` takes any size: the image is extended by zeros to the next multiple of 2^levels, so
     W is a tight frame and its coefficients have that larger shape. `pad=False` insists on a
-    multiple, so that W is a basis. Names: haar, db1 to db5, sym4.
+    multiple, so that W is a basis. Names: haar, db1 to db10, sym4 to sym10.
     Raises: ValueError for an unknown name, or with `pad=False` a size that does not fit.
     Source: Mallat (1989).
     """
@@ -35,8 +35,8 @@ class Wavelet(AbstractLinearOperator):
 
     def __check_init__(self):
         low_pass(self.name)
-        if len(self.shape) not in (1, 2) or min(self.shape) < 1:
-            raise ValueError(f"shape must be (n,) or (h, w), but is {self.shape}")
+        if len(self.shape) not in (1, 2, 3) or min(self.shape) < 1:
+            raise ValueError(f"shape must be (n,), (h, w) or (d, h, w), but is {self.shape}")
         if self.levels < 1:
             raise ValueError(f"levels must be at least 1, but is {self.levels}")
         if not self.pad and self.padded_shape() != self.shape:
@@ -151,13 +151,16 @@ def _step(a: Array, low: tuple[float, ...]) -> Array:
     """One level: filter along the slow axis, where the inner loop has unit stride, and turn."""
     if a.ndim == 2:
         return analyse(a, low, -1)
+    if a.ndim == 4:
+        a = lax.optimization_barrier(analyse(a, low, -3))
     return _turn(analyse(_turn(analyse(a, low, -2)), low, -2))
 
 
 def _step_back(a: Array, low: tuple[float, ...]) -> Array:
     if a.ndim == 2:
         return synthesise(a, low, -1)
-    return lax.optimization_barrier(synthesise(_turn(synthesise(_turn(a), low, -2)), low, -2))
+    a = lax.optimization_barrier(synthesise(_turn(synthesise(_turn(a), low, -2)), low, -2))
+    return a if a.ndim == 3 else lax.optimization_barrier(synthesise(a, low, -3))
 
 
 def _turn(a: Array) -> Array:

@@ -7,7 +7,7 @@ import pytest
 
 from jaxip import operators as ops
 
-SHAPES = [(7,), (1,), (5, 8), (1, 6), (2, 2)]
+SHAPES = [(7,), (1,), (5, 8), (1, 6), (2, 2), (4, 3, 5)]
 
 
 def _random(shape):
@@ -51,6 +51,37 @@ def test_derivative_is_the_adjoint():
     D, x = ops.Gradient((5, 8)), _random((5, 8)).real
     gradient = jax.grad(lambda v: 0.5 * jnp.sum((D @ v) ** 2))(x)
     np.testing.assert_allclose(gradient, D.H @ (D @ x), rtol=1e-4, atol=1e-5)
+
+
+def test_second_differences_of_a_gradient():
+    shape = (6, 5)
+    x = np.random.default_rng(2).standard_normal(shape)
+    E, D = ops.SecondDifferences(shape), ops.Gradient(shape)
+    got = np.asarray(E @ (D @ x))
+    second = [np.diff(x, 2, axis=a) for a in (0, 1)]
+    np.testing.assert_allclose(got[0, 1:-1], second[0], atol=1e-5)
+    np.testing.assert_allclose(got[1, :, 1:-1], second[1], atol=1e-5)
+    assert not got[0, [0, -1]].any() and not got[1, :, [0, -1]].any()
+    # both mixed differences of the interior are x_11 - x_01 - x_10 + x_00, shifted
+    mixed = np.diff(np.diff(x, axis=0), axis=1)
+    np.testing.assert_allclose(
+        got[2, 1:-1, 1:-1] * np.sqrt(2), mixed[:-1, 1:] + mixed[1:, :-1], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("shape", [(7,), (6, 5), (4, 3, 5)])
+def test_affine_images_have_no_second_differences(shape):
+    affine = 3.0 + sum((a + 2) * k for a, k in enumerate(np.ogrid[tuple(map(slice, shape))]))
+    gradient = ops.Gradient(shape) @ np.broadcast_to(affine, shape)
+    assert not np.asarray(ops.SecondDifferences(shape) @ gradient).any()
+
+
+@pytest.mark.parametrize("shape", [(9,), (12, 10)])
+def test_bracket_of_second_differences(shape):
+    E = ops.SecondDifferences(shape, np.dtype(jnp.result_type(float)))
+    norm = np.linalg.norm(np.asarray(ops.materialise(E)), 2)
+    lower, upper = (float(v) for v in ops.norm_bounds(E))
+    assert lower <= norm * (1 + 1e-6) and norm <= upper <= 1.1 * norm and lower > 0.8 * norm
 
 
 def test_bad_shape_raises():

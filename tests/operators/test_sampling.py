@@ -72,6 +72,38 @@ def test_das_follows_its_density():
     assert mask[np.ix_(band == 0, band == 0)].all() and mask[64, 64] == 1
 
 
+def _walsh_law(k1: int, k2: int, s) -> float:
+    """The density of one block for Walsh functions, case by case, indices from 1."""
+    total = 0.0
+    for l, s_l in enumerate(s, start=1):
+        if k1 > 1 and k2 > 1:
+            total += s_l * 2.0 ** -(abs(l - k1) + abs(l - k2))
+        elif k1 > 1 or k2 > 1:
+            total += 4 * s_l * 2.0 ** -(l + abs(l - max(k1, k2)))
+        else:
+            total += 16 * s_l * 2.0 ** (-2 * l)
+    return total
+
+
+def test_walsh_follows_its_density():
+    mask = np.asarray(ops.das_walsh((128, 128), 0.25, SPARSITIES, key=KEY))
+    assert mask.sum() == 0.25 * 128**2 and mask[:4, :4].all()
+    band = ops.sequency_levels(128, 6)
+    rates = []
+    for one in range(6):
+        for two in range(6):
+            block = mask[np.ix_(band == one, band == two)]
+            if block.sum() < block.size:
+                law = _walsh_law(one + 1, two + 1, SPARSITIES)
+                rates.append(((block.sum() - 1.5) / law, (block.sum() + 1.5) / law))
+    assert len(rates) > 15 and max(low for low, _ in rates) <= min(high for _, high in rates)
+
+
+def test_sequency_levels_are_dyadic_from_the_corner():
+    np.testing.assert_array_equal(ops.sequency_levels(16, 3), [0] * 4 + [1] * 4 + [2] * 8)
+    np.testing.assert_array_equal(ops.sequency_levels(4, 1), [0] * 4)
+
+
 def test_frequency_levels_are_dyadic_and_centred():
     band = ops.frequency_levels(16, 3)
     np.testing.assert_array_equal(band, [2, 2, 2, 2, 1, 1, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2])
