@@ -1,35 +1,25 @@
-"""`jaxip reconstruct`: an image from measured single-coil k-space, and what is proved of it."""
+"""`jaxip reconstruct`: an image from measured k-space, and what is proved of it."""
 
+import importlib.resources
 import pathlib
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from jaxip.cli._console import bad_input, check_output, say, start, write_folder, write_json
+from jaxip.cli._kspace import Method, ZeroFrequency, operator_of, problem_of, read_kspace
 
-
-class Method(StrEnum):
-    """The regulariser."""
-
-    wavelet = "wavelet"
-    tv = "tv"
-
-
-class ZeroFrequency(StrEnum):
-    """Where the zero frequency stands in the array."""
-
-    centre = "centre"
-    corner = "corner"
+FILES = ("image.npy", "image.png", "summary.json", "report.html")
 
 
 def reconstruct(
     file: Annotated[
-        pathlib.Path, typer.Argument(help="Complex 2-D .npy: k-space, 0 where not measured.")
+        pathlib.Path,
+        typer.Argument(help="Complex .npy, [h, w] or [coils, h, w], 0 where unmeasured."),
     ],
     mask: Annotated[
         pathlib.Path | None,
-        typer.Option(help=".npy of the same shape, 1 where measured. Default: data != 0."),
+        typer.Option(help=".npy [h, w], 1 where measured. Default: data != 0."),
     ] = None,
     method: Annotated[Method, typer.Option(help="Wavelet SR-LASSO, or TV.")] = Method.wavelet,
     weight: Annotated[
@@ -45,24 +35,28 @@ def reconstruct(
     ] = ZeroFrequency.centre,
     double: Annotated[bool, typer.Option("--double", help="Compute in float64.")] = False,
 ) -> None:
-    """Reconstruct single-coil k-space; writes image.npy, image.png and summary.json.
+    """Reconstruct k-space of one or several coils; writes image, summary and report.html.
 
     The wavelet method minimises weight |z|_1 + |A W^H z - y|, TV 1/2 |A x - y|^2 + weight TV(x);
-    A is the unitary Fourier transform on the samples measured.
+    A is the unitary Fourier transform on the samples measured, with several coils after their
+    sensitivity maps, which ESPIRiT finds from the fully sampled centre.
     """
     check_output(out)
     _check_numbers(weight, gap)
     console = start(double=double)
     with bad_input():
-        y, sampled = _read(file, mask, zero_frequency)
-        problem, used = _problem(y, sampled, method, weight)
+        y, sampled = read_kspace(file, mask, zero_frequency)
+        with console.status("estimating the coil maps"):
+            A = operator_of(y, sampled)
+        problem, used = problem_of(A, y, sampled, method, weight)
     solution, seconds = _solve(console, problem, y, method, gap, max_steps)
     summary = _summary(solution, method, used, seconds)
     summary |= {"file": file.name, "shape": list(y.shape), "sampled": float(sampled.mean())}
-    _write(out, solution.image, summary)
+    summary["coils"] = 1 if y.ndim == 2 else y.shape[0]
+    _write(out, A, y, solution.image, summary)
     say(console, f"{method} with weight {used:g}, {100 * sampled.mean():.1f} % sampled")
     say(console, f"{summary['status']}; this is about the objective, never about anatomy")
-    say(console, f"Wrote image.npy, image.png and summary.json to {out}")
+    say(console, f"Wrote {', '.join(FILES)} to {out}")
     if summary["status_code"] >= 3:
         raise typer.Exit(1)
 
@@ -71,49 +65,6 @@ def _check_numbers(weight: float | None, gap: float | None) -> None:
     for name, value in (("--weight", weight), ("--gap", gap)):
         if value is not None and not 0 < value < float("inf"):
             raise typer.BadParameter(f"{name} must be finite and positive, but is {value:g}")
-
-
-def _read(file: pathlib.Path, mask: pathlib.Path | None, place: ZeroFrequency):
-    """k-space and mask as arrays with the zero frequency at the centre."""
-    import numpy as np
-
-    from jaxip import data
-
-    y = data.load_array(file)
-    if y.ndim != 2 or min(y.shape) < 2:
-        raise ValueError(f"{file} has shape {y.shape}, but single-coil k-space is 2-D")
-    if not np.iscomplexobj(y):
-        raise ValueError(f"{file} holds real numbers, but k-space is complex")
-    if not np.any(y):
-        raise ValueError(f"{file} is zero everywhere")
-    sampled = (y != 0) * 1.0 if mask is None else data.load_array(mask)
-    if sampled.shape != y.shape:
-        raise ValueError(f"{mask} has shape {sampled.shape}, but {file} has {y.shape}")
-    if not np.all((sampled == 0) | (sampled == 1)):
-        raise ValueError(f"{mask} holds values other than 0 and 1")
-    sampled = np.real(sampled)
-    outside = int(np.sum((sampled == 0) & (y != 0)))
-    if outside:
-        raise ValueError(f"{file} is not 0 at {outside} samples where {mask} is 0")
-    if place is ZeroFrequency.corner:
-        y, sampled = np.fft.fftshift(y), np.fft.fftshift(sampled)
-    return y, sampled
-
-
-def _problem(y, sampled, method: Method, weight: float | None) -> tuple[Any, float]:
-    """The problem and its weight; the defaults scale as the noise does."""
-    import jax.numpy as jnp
-
-    from jaxip import operators
-    from jaxip.cli import _maps
-
-    A = operators.SubsampledFourier(jnp.asarray(sampled))
-    if method is Method.tv:
-        peak = float(jnp.max(jnp.abs(A.rmv(jnp.asarray(y)))))
-        weight = 2e-3 * peak if weight is None else weight
-        return _maps.tv_problem(A, weight), weight
-    weight = y.size**-0.5 if weight is None else weight
-    return _maps.wavelet_problem(A, weight), weight
 
 
 def _solve(console, problem, y, method: Method, gap: float | None, max_steps: int):
@@ -150,15 +101,45 @@ def _summary(solution, method: Method, weight: float, seconds: float) -> dict:
     }
 
 
-def _write(out: pathlib.Path, image, summary: dict) -> None:
+def _write(out: pathlib.Path, A, y, image, summary: dict) -> None:
     import numpy as np
 
     from jaxip import plotting
 
     array = np.asarray(image)
+    page = _page(A, y, array, summary)
     writers = {
         "image.npy": lambda path: np.save(path, array),
         "image.png": lambda path: plotting.save_grey(path, np.abs(array)),
         "summary.json": lambda path: write_json(path, summary),
+        "report.html": lambda path: path.write_text(page, encoding="utf-8"),
     }
-    write_folder(out, writers)
+    write_folder(out, {name: writers[name] for name in FILES})
+
+
+def _page(A, y, image, summary: dict) -> str:
+    """One HTML file with the pictures inside: zero-filled beside reconstructed, and coil maps."""
+    import jax.numpy as jnp
+    import jinja2
+    import numpy as np
+
+    from jaxip import plotting
+
+    filled = np.asarray(A.rmv(jnp.asarray(y)))
+    filled = filled * (np.vdot(filled, image).real / np.vdot(filled, filled).real)
+    window = (0.0, float(np.percentile(np.abs(image), 99.9)) or 1.0)
+    images = {"zero-filled, scaled to fit": filled, "reconstructed": image}
+    figures = {
+        "Modulus, one grey window for both": plotting.image_grid(images, window=window, columns=2)
+    }
+    if y.ndim == 3:
+        maps = {f"coil {i + 1}": coil for i, coil in enumerate(np.asarray(A.maps))}
+        figures["Modulus of the coil maps, from 0 to 1"] = plotting.image_grid(
+            maps, window=(0.0, 1.0)
+        )
+    source = importlib.resources.files("jaxip.cli").joinpath("templates", "reconstruction.html")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    pictures = {caption: plotting.png_uri(figure) for caption, figure in figures.items()}
+    return environment.from_string(source.read_text("utf-8")).render(
+        summary=summary, pictures=pictures
+    )

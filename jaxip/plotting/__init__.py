@@ -4,6 +4,7 @@ from jaxip.plotting._audit import audit_errors as audit_errors
 from jaxip.plotting._audit import audit_figures as audit_figures
 from jaxip.plotting._audit import audit_ratios as audit_ratios
 from jaxip.plotting._audit import audit_strip as audit_strip
+from jaxip.plotting._audit import png_uri as png_uri
 from jaxip.plotting._curves import convergence as convergence
 from jaxip.plotting._curves import curves as curves
 from jaxip.plotting._images import error_maps as error_maps

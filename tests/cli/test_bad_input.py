@@ -67,7 +67,7 @@ def test_kspace_that_is_none(kspace):
     holes[0, 0] = np.nan
     assert "NaN" in refused("reconstruct", kspace(holes))
     assert "real numbers" in refused("reconstruct", kspace(good.real))
-    assert "2-D" in refused("reconstruct", kspace(np.ones((2, 8, 6), complex)))
+    assert "[coils, h, w]" in refused("reconstruct", kspace(np.ones((2, 2, 8, 6), complex)))
     assert "zero everywhere" in refused("reconstruct", kspace(0 * good))
     other = kspace(good).rename(kspace(good).with_name("k.mat"))
     assert "a .npy file is needed" in refused("reconstruct", other)
