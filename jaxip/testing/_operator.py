@@ -142,7 +142,7 @@ def _spread(gram: PyTree, like: Structure):
     def leaf(g, s):
         full = jnp.broadcast_to(g, s.shape)
         full = full.astype(jnp.finfo(s.dtype).dtype)
-        return jax.lax.complex(full, full) if jnp.issubdtype(s.dtype, complex) else full
+        return jax.lax.complex(full, full) if jnp.issubdtype(s.dtype, jnp.complexfloating) else full
 
     return to_real(jax.tree.map(leaf, gram, like))
 
