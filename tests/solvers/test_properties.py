@@ -1,0 +1,61 @@
+"""One battery for every solver: `ip.testing.check_solver` on one list."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxip import operators, problems, solvers, testing
+
+from .makers import make, parameter_of, random_data
+
+pytestmark = pytest.mark.x64
+
+
+def dense(name: str, dtype):
+    """A problem with a wide Gaussian matrix, and data of a sparse vector."""
+    A, y, noise = random_data(3, dtype)
+    return make(name, jnp.asarray(A), parameter_of(name, A, y, noise)), jnp.asarray(y)
+
+
+def fourier():
+    """SR-LASSO over Haar coefficients from two thirds of a Fourier transform."""
+    shape = (8, 6)
+    mask = operators.uniform_random(shape, 0.6, key=jax.random.key(0))
+    A = operators.SubsampledFourier(mask)
+    image = jnp.zeros(shape, complex).at[2:6, 1:4].set(1 + 0.5j)
+    W = operators.Wavelet(shape, "haar", levels=2)
+    return problems.SRLasso(A, 0.1, synthesis=W), A @ image
+
+
+def slow_restarts(problem):
+    """FIRENET with enough inner steps: with 40 it stalls above the gap, and says so."""
+    return solvers.Restarted.for_problem(problem, inner_steps=100)
+
+
+CASES = {
+    "ISTA real": (solvers.ISTA.for_problem, lambda: dense("Lasso", float)),
+    "ISTA complex": (solvers.ISTA.for_problem, lambda: dense("Lasso", complex)),
+    "FISTA real": (solvers.FISTA.for_problem, lambda: dense("Lasso", float)),
+    "FISTA complex": (solvers.FISTA.for_problem, lambda: dense("Lasso", complex)),
+    "PDHG QCBP real": (solvers.PDHG.for_problem, lambda: dense("QCBP", float)),
+    "PDHG SR-LASSO images": (solvers.PDHG.for_problem, fourier),
+    "Restarted real": (slow_restarts, lambda: dense("SRLasso", float)),
+    "Restarted images": (slow_restarts, fourier),
+    "Polished complex": (solvers.Polished.for_problem, lambda: dense("QCBP", complex)),
+    "Polished images": (solvers.Polished.for_problem, fourier),
+}
+
+
+def test_every_solver_is_in_the_list_twice():
+    listed = [type(maker(case()[0])) for maker, case in CASES.values()]
+    for name, value in vars(solvers).items():
+        if isinstance(value, type) and issubclass(value, solvers.AbstractSolver):
+            if not name.startswith("Abstract"):
+                assert listed.count(value) >= 2, f"{name} is not in the list twice"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_promises(name):
+    maker, case = CASES[name]
+    problem, y = case()
+    testing.check_solver(maker(problem), problem, y, gap=1e-4).verify()
