@@ -11,6 +11,7 @@ import numpy as np
 from jaxip._tree import from_real, structure_of, to_real, tree_norm
 from jaxip._types import Array, PyTree, Scalar
 from jaxip.problems import AbstractProblem
+from jaxip.solvers._active_set import finish
 from jaxip.solvers._linear import gmres_loop
 from jaxip.solvers._loop import Progress, run_scan, run_while
 from jaxip.solvers._pdhg import primal_dual_step
@@ -59,6 +60,7 @@ def _implicit_run(adjoint, problem, y, solver, pair, goal, stop, num_checks, che
     def solved(smooth, others):
         arguments = assemble(smooth, others)
         progress = run_while(*arguments, num_checks, check_every)
+        progress = finish(*arguments[:2], progress)
         return progress.pair, eqx.tree_at(lambda p: p.pair, progress, None)
 
     @solved.defjvp

@@ -1,0 +1,122 @@
+"""`certify`: a bound of the distance to every minimiser, or a refusal with its reason."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from jaxip._checks import check_nonnegative, check_positive
+from jaxip.certificates._gap_safe import gap_safe
+from jaxip.certificates._instance import OUT, Instance, read
+from jaxip.certificates._kkt import Minimiser, enclose, perturbed, stable_radius
+from jaxip.certificates._rational import exact_minimiser
+
+MOST_UNKNOWNS = 2000  # the whole matrix is written out up to here
+
+
+@dataclasses.dataclass(frozen=True)
+class Certificate:
+    """What is proved of x = `solution.x`, for every problem within the errors of the data model.
+
+    `certified` iff `|x - x*| <= distance asked` is proved for every minimiser x*. `distance` is
+    the bound that was proved, whatever the verdict; `value_error` bounds `P(x) - min P`.
+    `unique`: whether one minimiser alone is proved, and `minimiser` it, to `minimiser_error`.
+    `stable_radius`: no change of y below it changes the support or a sign; 0 where not proved.
+    """
+
+    verdict: str
+    distance: float
+    value_error: float
+    unique: bool
+    minimiser: np.ndarray | None
+    minimiser_error: float
+    stable_radius: float
+    reason: str
+    data_model: str
+    arithmetic: str
+
+
+def certify(
+    problem, solution, y, *, distance: float = 1e-8, operator_error: float = 0.0,
+    data_error: float = 0.0,
+) -> Certificate:  # fmt: skip
+    """Prove that `solution.x` is within `distance` of every minimiser, or refuse and say why.
+
+    `operator_error` is an absolute bound of the error of the operator in the spectral norm,
+    `data_error` of the data in the 2-norm: the proof holds for every problem within them. First
+    the optimality conditions are verified on the support (real dense problems of at most 2,000
+    unknowns; tiny ones in rational arithmetic); else the duality gap bounds the distance. Host
+    code in float64, with rounding bounded. Lasso and SRLasso.
+
+    Raises: TypeError for another problem; ValueError for negative errors.
+    """
+    check_positive("distance", distance)
+    check_nonnegative("operator_error", operator_error)
+    check_nonnegative("data_error", data_error)
+    instance = read(problem, solution, y, float(operator_error), float(data_error))
+    found, arithmetic = _minimiser(instance)
+    ball = gap_safe(instance)
+    bound, reason, radius = ball.distance, ball.reason, 0.0
+    if isinstance(found, Minimiser):
+        K = instance.columns(np.arange(len(instance.x)))
+        moved = perturbed(instance, K, found, instance.data_error)
+        direct = float(np.linalg.norm(instance.x - found.x)) * OUT + found.error + moved
+        radius = _stable(instance, K, found)
+        if direct <= bound:
+            bound, reason = direct, "optimality conditions verified on the support"
+        elif math.isinf(moved):
+            reason = f"the support may change within the errors; {reason}"
+    else:
+        reason, arithmetic = f"{found}; {reason}", "float64, rounding bounded"
+    proved = bound <= distance
+    unique = isinstance(found, Minimiser) and math.isfinite(bound) and not _inexact(instance)
+    if not proved:
+        reason = f"distance {bound:.1e} proved, {distance:.1e} asked: {reason}"
+    return Certificate(
+        verdict="certified" if proved else "refused", distance=bound, value_error=instance.gap,
+        unique=unique, minimiser=found.x if isinstance(found, Minimiser) else None,
+        minimiser_error=found.error if isinstance(found, Minimiser) else math.inf,
+        stable_radius=radius, reason=reason, data_model=_data_model(instance),
+        arithmetic=arithmetic,
+    )  # fmt: skip
+
+
+def _minimiser(instance: Instance):
+    """`(Minimiser or reason, arithmetic)`."""
+    float64 = "float64, rounding bounded"
+    if instance.column_error > 0 or len(instance.x) > MOST_UNKNOWNS:
+        return "the operator is not a matrix of at most 2,000 columns", float64
+    K = instance.columns(np.arange(len(instance.x)))
+    if np.iscomplexobj(K) or np.iscomplexobj(instance.x):
+        return "complex: the optimality conditions are not enclosed", float64
+    support = np.flatnonzero(instance.x)
+    found = enclose(instance, K, support, np.sign(instance.x[support]))
+    if isinstance(found, Minimiser):
+        return found, float64
+    exact = exact_minimiser(instance, K)
+    return (exact, "rational, exact") if isinstance(exact, Minimiser) else (found, float64)
+
+
+def _inexact(instance: Instance) -> bool:
+    return instance.operator_error > 0 or instance.data_error > 0
+
+
+def _stable(instance: Instance, K: np.ndarray, found: Minimiser) -> float:
+    """`stable_radius`, less what the errors already take (by bisection where K is not exact)."""
+    if not _inexact(instance):
+        return stable_radius(instance, K, found)
+    low, high = 0.0, float(np.linalg.norm(instance.y))
+    for _ in range(60):
+        middle = (low + high) / 2
+        kept = math.isfinite(perturbed(instance, K, found, instance.data_error + middle))
+        low, high = (middle, high) if kept else (low, middle)
+    return low
+
+
+def _data_model(instance: Instance) -> str:
+    if not _inexact(instance):
+        return "exact floats"
+    return (
+        f"operator known to {instance.operator_error:.2g} in the spectral norm, "
+        f"data to {instance.data_error:.2g} in the 2-norm"
+    )
