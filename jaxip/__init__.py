@@ -7,8 +7,10 @@ __version__ = "0.1.0"
 
 _SUBPACKAGES = (
     "audit",
+    "certificates",
     "data",
     "functionals",
+    "interop",
     "metrics",
     "networks",
     "operators",

@@ -32,7 +32,7 @@ def _check_leaf(name: str, declared, value) -> Any:
         if array.ndim > len(declared.shape) and array.shape[-len(declared.shape) or None :] == (
             declared.shape
         ):
-            hint = "; for a batch write jax.vmap(A.mv)(x)"
+            hint = "; for a batch write jax.vmap(A)(x)"
         raise ValueError(f"{name} takes {want}, but got {got}{hint}")
     if not jnp.issubdtype(array.dtype, jnp.inexact):
         raise ValueError(f"{name} takes {want}, but got {got}; convert it to floating point")

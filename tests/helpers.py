@@ -1,5 +1,6 @@
 """Makers of one small instance of everything: a new operator is one line here, and is tested."""
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
@@ -41,6 +42,15 @@ def make_operators(dtype) -> list:
         lengths = [jnp.asarray(value, dtype) for value in lengths]
         return ops.FanBeam(shape, angles, cells, *lengths, dtype=np.dtype(kind))
 
+    def points(*shape):
+        drawn = np.random.default_rng(sum(shape)).uniform(-np.pi, np.pi, shape)
+        return jnp.asarray(drawn.astype(np.float32), dtype)
+
+    def shearlet(shape, kind):
+        op = ops.Shearlet(shape, (0,), np.dtype(kind))
+        exact = op.windows.astype(np.float32).astype(dtype)  # the rounding constant is tested
+        return eqx.tree_at(lambda s: s.windows, op, exact)
+
     def radon(shape, views, cells, *lengths, kind=dtype):
         angles = jnp.asarray(0.3 + np.linspace(0, 3, views), np.float32).astype(dtype)
         lengths = [jnp.asarray(value, dtype) for value in lengths]
@@ -65,6 +75,10 @@ def make_operators(dtype) -> list:
         ("sense-odd-even", lambda: ops.Sense(mask(3, 4), complex_(3, 3, 4))),
         ("sense-lines-chunked", lambda: ops.Sense(mask(5, 1), complex_(2, 5, 3), chunked=True)),
         ("sense-series", lambda: ops.Sense(mask(2, 3, 3), complex_(2, 3, 3))),
+        ("coil-maps", lambda: ops.CoilMaps(complex_(3, 2, 3))),
+        ("coil-maps-spokes",
+         lambda: ops.Batched(ops.NUFFT(real(4, 2), (3, 2)), 2) @ ops.CoilMaps(complex_(2, 3, 2))),
+        ("coil-maps-1d", lambda: ops.CoilMaps(complex_(2, 5))),
         ("sense-3d", lambda: ops.Sense(mask(2, 3, 2), complex_(2, 2, 3, 2))),
         ("wavelet-padded-real", lambda: wavelet((6, 5), "db2", 2, dtype)),
         ("wavelet-exact-complex", lambda: wavelet((4, 8), "db4", 1)),
@@ -76,6 +90,22 @@ def make_operators(dtype) -> list:
         ("block-diagonal", lambda: ops.BlockDiagonal(ops.Matrix(complex_(3, 4)), fourier(5))),
         ("block-diagonal-real",
          lambda: ops.BlockDiagonal(ops.Diagonal(real(3)), gradient(4, kind=dtype))),
+        ("block-row", lambda: ops.BlockRow(fourier(5), ops.Matrix(complex_(5, 3)))),
+        ("block-row-real",
+         lambda: ops.BlockRow(ops.Matrix(real(4, 2)), ops.Diagonal(real(4)))),
+        ("block-matrix",
+         lambda: ops.BlockMatrix(((fourier(4), None), (ops.Matrix(complex_(3, 4)),
+                                                       ops.Matrix(complex_(3, 5)))))),
+        ("block-matrix-real",
+         lambda: ops.BlockMatrix([[ops.Matrix(real(3, 2)), ops.Diagonal(real(3))],
+                                  [None, ops.Matrix(real(2, 3))]])),
+        ("gram", lambda: ops.gram(ops.Matrix(complex_(6, 4)))),
+        ("gram-of-gradient", lambda: ops.gram(gradient(4, 3, kind=dtype))),
+        ("gram-diagonal", lambda: ops.gram(ops.Diagonal(real(5)))),
+        ("batched", lambda: ops.Batched(fourier(3, 4), 2)),
+        ("batched-wide", lambda: ops.Batched(ops.Matrix(real(3, 5)), 3)),
+        ("function-with-norm",
+         lambda: ops.FunctionOperator(_running, structure(3, 2), norm=(1.0, 3.0))),
         ("composed-synthesis", lambda: fourier(6, 5) @ wavelet((6, 5), "haar", 1).H),
         ("composed-blocks",
          lambda: ops.BlockDiagonal(fourier(4), ops.Diagonal(complex_(4)))
@@ -108,9 +138,14 @@ def make_operators(dtype) -> list:
         ("second-differences-real", lambda: ops.SecondDifferences((4, 3), np.dtype(dtype))),
         ("second-differences-3d", lambda: ops.SecondDifferences((3, 2, 2), np.dtype(dtype))),
         ("second-differences-1d-complex", lambda: ops.SecondDifferences((5,))),
+        ("shearlet-real", lambda: shearlet((4, 5), dtype)),
+        ("shearlet-complex", lambda: shearlet((5, 4), cplx)),
         ("dct-real", lambda: ops.DCT((5, 7), np.dtype(dtype))),
         ("dct-1d-complex", lambda: ops.DCT((6,), np.dtype(cplx))),
         ("gradient-3d", lambda: gradient(3, 2, 4, kind=dtype)),
+        ("nufft-wide", lambda: ops.NUFFT(points(5, 2), (3, 4))),
+        ("nufft-tall-spokes", lambda: ops.NUFFT(points(3, 7, 2), (5, 2))),
+        ("nufft-3d", lambda: ops.NUFFT(points(9, 3), (2, 3, 2))),
         ("hadamard-real", lambda: ops.WalshHadamard((4, 8), "sequency", np.dtype(dtype))),
         ("hadamard-paley-complex", lambda: ops.WalshHadamard((16,), "paley", np.dtype(cplx))),
         ("hadamard-natural", lambda: ops.WalshHadamard((2, 8), "natural", np.dtype(dtype))),

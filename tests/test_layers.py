@@ -28,11 +28,16 @@ HOMES = {
     "rich": {"cli", "training"},
     "chex": set(),
     "lineax": set(),
-    "scipy": set(),
+    "scipy": {"interop"},
+    "pylops": {"interop"},
+    "sigpy": {"interop"},
+    "scico": {"interop"},
+    "deepinv": {"interop"},
     "pywt": set(),
     "skimage": set(),
 }
-LAZY = {"h5py", "nibabel", "pydicom", "ismrmrd", "torch"}  # extras: imported inside functions
+LAZY = {"h5py", "nibabel", "pydicom", "ismrmrd", "torch", "scipy", "pylops", "sigpy",
+        "scico", "deepinv"}  # fmt: skip  # extras: imported inside functions
 FORBIDDEN = ("jax._src", "equinox.internal", "jaxlib")
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if "templates" not in p.parts)
 

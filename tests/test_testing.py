@@ -1,5 +1,10 @@
 """The checks for everyone: they pass what is right, and name what is wrong."""
 
+import contextlib
+import io
+import pathlib
+import re
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -12,22 +17,12 @@ from jaxip import functionals, operators, problems, solvers, testing
 pytestmark = pytest.mark.x64
 
 
-class Masked(operators.AbstractLinearOperator):
-    """The newcomer's operator: gains * x, on some entries."""
-
-    gains: jax.Array
-
-    def mv(self, x):
-        return self.gains * x[::2]
-
-    def rmv(self, y):
-        return jnp.zeros(8, y.dtype).at[::2].set(jnp.conj(self.gains) * y)
-
-    def in_structure(self):
-        return jax.ShapeDtypeStruct((8,), self.gains.dtype)
-
-    def out_structure(self):
-        return jax.ShapeDtypeStruct((4,), self.gains.dtype)
+GUIDE = pathlib.Path(__file__).resolve().parents[1] / "docs" / "guide" / "your_own_operator.md"
+TEXT = GUIDE.read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+SPACE: dict = {"__name__": __name__}
+exec(compile(BLOCKS[0], str(GUIDE), "exec"), SPACE)
+Masked = SPACE["Masked"]  # the newcomer's operator: gains * x, on some entries
 
 
 class MissingConj(Masked):
@@ -60,6 +55,20 @@ class Narrowing(Masked):
 
 def _gains():
     return jnp.asarray(np.random.default_rng(0).standard_normal((4, 2)) @ np.array([1, 1j]))
+
+
+def test_the_guide_runs_and_prints_what_it_shows():
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        for block in BLOCKS[1:]:
+            exec(compile(block, str(GUIDE), "exec"), SPACE)
+    shown = re.search(r"```text\n(check_operator.*?)```", TEXT, re.DOTALL)
+    assert shown is not None
+    first = lambda text: [line[:30].rstrip() for line in text.strip().splitlines()]
+    rows = first(shown.group(1))
+    assert first(printed.getvalue())[: len(rows)] == rows
+    assert SPACE["solution"].status == ip.Status.optimal
+    code = [line for line in BLOCKS[0].split("class ")[1].splitlines() if line.strip()]
+    assert len(code) - 1 <= 12, "the guide promises 12 lines"
 
 
 def test_the_newcomers_operator_passes(getkey):

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._numerics import abs2
-from jaxip._types import Array, Inexact, PRNGKeyArray, PyTree, Structure
+from jaxip._types import Array, Inexact, PRNGKeyArray, PyTree, Scalar, Structure
+from jaxip.operators._bracket import as_bracket, gram_bracket
 from jaxip.operators._operator import AbstractLinearOperator, auto_rmv, image_structure
-from jaxip.operators._sampling import normals
+from jaxip.operators.sampling._sampling import normals
 
 
 class Identity(AbstractLinearOperator):
@@ -104,7 +105,7 @@ class Matrix(AbstractLinearOperator):
 
     def norm_bounds(self):
         """Squarings of the Gram matrix: `|G^(2^t)|_F^(1/2^t)` is above `|M|^2` at every t."""
-        return _gram_bracket(jax.lax.stop_gradient(self.matrix))
+        return gram_bracket(jax.lax.stop_gradient(self.matrix))
 
     def rounding(self) -> float:
         rows, columns = self.matrix.shape
@@ -138,11 +139,16 @@ class FunctionOperator(AbstractLinearOperator):
 
     Pass module-level functions or callable pytrees: a fresh lambda compiles anew each time. The
     automatic adjoint is wrong for antilinear and affine functions: run `check_adjoint`.
+    `norm`, a pair `(lower, upper)`, is taken as it is given; without it `norm_bounds` reads off a
+    small operator, and knows no upper bound of a large one.
     """
 
     forward: Callable
     structure: Structure = eqx.field(static=True)
     adjoint: Callable | None = None
+    norm: tuple[Scalar, Scalar] | None = eqx.field(
+        converter=lambda pair: None if pair is None else as_bracket(*pair), default=None
+    )
 
     def mv(self, x: PyTree) -> PyTree:
         return self.forward(x)
@@ -156,27 +162,5 @@ class FunctionOperator(AbstractLinearOperator):
     def out_structure(self) -> Structure:
         return jax.eval_shape(self.forward, self.structure)
 
-
-def _gram_bracket(matrix: Array, squarings: int = 7):
-    """`(lower, upper)` for `|M|_2` to about 1 %, both holding in the arithmetic used."""
-    size = min(matrix.shape)
-    peak = jnp.max(jnp.abs(matrix))
-    scale = jnp.where(peak > 0, peak, 1)
-    scaled = matrix / scale.astype(matrix.dtype)
-    wide = scaled if matrix.shape[0] <= matrix.shape[1] else scaled.conj().T
-    gram = jnp.matmul(wide, wide.conj().T, precision=jax.lax.Precision.HIGHEST)
-    log_upper, power = jnp.zeros((), peak.dtype), 1.0
-    for _ in range(squarings):
-        frobenius = jnp.linalg.norm(gram)
-        frobenius = jnp.where(frobenius > 0, frobenius, 1)
-        log_upper = log_upper + jnp.log(frobenius) / power
-        gram = gram / frobenius.astype(gram.dtype)
-        gram = jnp.matmul(gram, gram, precision=jax.lax.Precision.HIGHEST)
-        power = 2 * power
-    upper = jnp.exp(0.5 * (log_upper + jnp.log(jnp.maximum(jnp.linalg.norm(gram), 1e-30)) / power))
-    vector = gram[:, jnp.argmax(jnp.sum(abs2(gram), axis=0))]
-    vector = vector / jnp.maximum(jnp.linalg.norm(vector), 1e-30).astype(vector.dtype)
-    lower = jnp.linalg.norm(jnp.matmul(vector.conj(), wide, precision=jax.lax.Precision.HIGHEST))
-    slack = 8 * (max(matrix.shape) + size) * jnp.finfo(peak.dtype).eps
-    upper = jnp.where(peak > 0, upper * (1 + slack) * scale, 0)
-    return jnp.minimum(lower * (1 - slack) * scale, upper), upper
+    def norm_bounds(self):
+        return super().norm_bounds() if self.norm is None else self.norm

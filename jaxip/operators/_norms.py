@@ -1,11 +1,15 @@
 """What is known of an operator's norm, and whether its adjoint is one."""
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxip._tree import from_real, structure_of, to_real, tree_norm, tree_scale, tree_sub, tree_vdot
+from jaxip._checks import is_concrete
+from jaxip._tree import from_real, structure_of, to_real, tree_norm, tree_sub, tree_vdot
 from jaxip._types import PRNGKeyArray, PyTree, Scalar, Structure
+from jaxip.operators._bracket import bracket, golub_kahan
 from jaxip.operators._operator import AbstractLinearOperator
 
 
@@ -15,21 +19,19 @@ def norm_bounds(
     """`(lower, upper)` with `lower <= |A| <= upper`, the norm from `|x|_2` to `|y|_2`.
 
     The upper bound is a closed form, or composed of such, or inf. With a key, the lower bound is
-    raised by power steps on `A^H A` from a random start: `|A v| / |v|` of a vector tried.
+    raised to `|A v| / |v|` of a vector that `num_steps` of Golub and Kahan find from a random
+    start, and an upper bound that is inf is replaced where the operator is small enough to be
+    read off.
     """
     lower, upper = op.norm_bounds()
     if key is None:
         return lower, upper
-    start = random_like(op.in_structure(), key)
-
-    def step(v, _):
-        v = tree_scale(1 / _positive(tree_norm(v)), v)
-        image = op.mv(v)
-        return op.rmv(image), tree_norm(image)
-
-    _, ratios = jax.lax.scan(step, start, None, length=num_steps)
-    slack = 1 - 64 * jnp.finfo(ratios.dtype).eps
-    return jnp.maximum(lower, jnp.max(ratios) * slack), upper
+    seen = golub_kahan(op.mv, op.rmv, op.in_structure(), key, num_steps)
+    rounded = op.rounding() * jnp.finfo(seen.dtype).eps / 2 * upper  # of A v itself
+    seen = jnp.maximum(0, seen - jnp.where(jnp.isfinite(rounded), rounded, 0))
+    if is_concrete(upper) and not math.isfinite(float(upper)):
+        _, upper = bracket(op.mv, op.rmv, op.in_structure(), op.out_structure())
+    return jnp.minimum(jnp.maximum(lower, seen), upper), upper
 
 
 @eqx.filter_jit

@@ -11,6 +11,7 @@ from jaxip._checks import as_scalar, check_input, describe, same_shapes
 from jaxip._numerics import conjugate
 from jaxip._tree import tree_add, tree_scale
 from jaxip._types import Array, PyTree, Scalar, Structure
+from jaxip.operators._bracket import bracket, product, widen
 
 
 class AbstractLinearOperator(eqx.Module):
@@ -38,8 +39,12 @@ class AbstractLinearOperator(eqx.Module):
         """Shapes and dtypes of A x."""
 
     def norm_bounds(self) -> tuple[Scalar, Scalar]:
-        """`(lower, upper)` with `lower <= |A| <= upper`; `(0, inf)` where nothing is known."""
-        return jnp.asarray(0.0), jnp.asarray(jnp.inf)
+        """`(lower, upper)` with `lower <= |A| <= upper`; upper is inf where none is known.
+
+        This default reads off a small operator, and tries vectors on a large one (`_bracket.py`).
+        A subclass with a formula, or with a cheap bound, gives it here.
+        """
+        return bracket(self.mv, self.rmv, self.in_structure(), self.out_structure())
 
     def rounding(self) -> float:
         """A static c with `|fl(A x) - A x| <= c u |A| |x|`, u the unit roundoff; inf if unknown."""
@@ -83,7 +88,10 @@ class AbstractLinearOperator(eqx.Module):
         if isinstance(scalar, AbstractLinearOperator):
             raise TypeError("A * B is not defined; the composition is A @ B")
         if jnp.ndim(scalar) != 0:
-            raise TypeError("A * array is not defined; apply with A @ x, scale with 2.0 * A")
+            raise TypeError(
+                "A * array is not defined; apply with A @ x, weight the output with "
+                "Diagonal(array) @ A, scale with 2.0 * A"
+            )
         return Scaled(scalar, self)
 
     def __rmul__(self, scalar):
@@ -152,9 +160,18 @@ class Composed(AbstractLinearOperator):
         return self.left.out_structure()
 
     def norm_bounds(self):
-        _, a = self.left.norm_bounds()
-        _, b = self.right.norm_bounds()
-        return jnp.zeros_like(a * b), a * b
+        """`|A||B|` from above; exact where `B B^H` or `A^H A` is a multiple of the identity."""
+        (low_a, a), (low_b, b) = self.left.norm_bounds(), self.right.norm_bounds()
+        lower, upper = jnp.zeros_like(product(a, b)), product(a, b)
+        for gram, low, high in (
+            (_multiple(self.right.row_gram()), low_a, a),
+            (_multiple(self.left.column_gram()), low_b, b),
+        ):
+            if gram is not None:
+                size = jnp.sqrt(gram)
+                lower = jnp.maximum(lower, product(size, low))
+                upper = jnp.minimum(upper, product(size, high))
+        return widen(lower, upper)
 
     def rounding(self) -> float:
         # relative to |A||B|, which is the upper bound that goes with it
@@ -203,7 +220,7 @@ class Sum(AbstractLinearOperator):
 
     def norm_bounds(self):
         (la, ua), (lb, ub) = self.left.norm_bounds(), self.right.norm_bounds()
-        return jnp.maximum(0, jnp.maximum(la - ub, lb - ua)), ua + ub
+        return widen(jnp.maximum(0, jnp.maximum(la - ub, lb - ua)), ua + ub)
 
     def rounding(self) -> float:
         # |A x| + |B x| may cancel, so the constant is relative to |A| + |B|
@@ -238,7 +255,7 @@ class Scaled(AbstractLinearOperator):
     def norm_bounds(self):
         lower, upper = self.op.norm_bounds()
         size = jnp.abs(self.scalar)
-        return size * lower, jnp.where(size > 0, size * upper, 0)
+        return widen(size * lower, product(size, upper))
 
     def rounding(self) -> float:
         return self.op.rounding() + 4
@@ -279,6 +296,12 @@ def _operator(value) -> AbstractLinearOperator:
     if not isinstance(value, AbstractLinearOperator):
         raise TypeError(f"an operator can be added to an operator, but not to {type(value)}")
     return value
+
+
+def _multiple(gram: PyTree | None) -> Scalar | None:
+    """The g of `g I`, where a Gram diagonal is one number."""
+    leaves = jax.tree.leaves(gram)
+    return leaves[0] if len(leaves) == 1 and leaves[0].ndim == 0 else None
 
 
 def _times(scalar: Array, tree: PyTree) -> PyTree:

@@ -1,6 +1,7 @@
 """A solver is one step; solving, unrolling and differentiating use the same step."""
 
 import abc
+import math
 from typing import Any
 
 import equinox as eqx
@@ -57,10 +58,12 @@ def operator_norm(op: AbstractLinearOperator, norm: float | Scalar | None) -> Sc
         if is_concrete(value, lower) and not float(value) >= float(lower) * (1 - 1e-6):
             raise ValueError(f"norm = {float(value):g}, but |K| is at least {float(lower):g}")
         return value
-    if is_concrete(upper) and not bool(jnp.isfinite(upper)):
+    if is_concrete(upper) and not math.isfinite(float(upper)):
         raise ValueError(
-            "no upper bound of |K| is known; pass norm=, for instance 1.1 times the lower value "
-            "of operators.norm_bounds(K, key=key)"
+            "no upper bound of |K| is known; pass "
+            "solver=PDHG.for_problem(problem, norm=...) (or FISTA's), for instance 1.1 times the "
+            "lower value of operators.norm_bounds(K, key=key); a foreign operator takes it once "
+            "for all, as in interop.from_pylops(op, norm=(lower, upper))"
         )
     return jnp.where(upper > 0, upper, 1)
 

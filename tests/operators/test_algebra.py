@@ -42,7 +42,7 @@ def test_sum_mismatch_shows_both_sides(op):
 
 
 def test_batch_names_vmap(op):
-    with pytest.raises(ValueError, match=r"jax\.vmap\(A\.mv\)\(x\)"):
+    with pytest.raises(ValueError, match=r"jax\.vmap\(A\)\(x\)"):
         _ = op @ jnp.ones((5, 3), jnp.float32)
 
 
@@ -102,3 +102,58 @@ def test_check_adjoint_finds_a_wrong_pair(getkey):
     for adjoint in (_wrong_adjoint, _unconjugated):
         wrong = ops.FunctionOperator(_turned, structure, adjoint)
         assert float(ops.check_adjoint(wrong, key=getkey())) > 0.01
+
+
+def _blocks(getkey):
+    return [
+        [jax.random.normal(getkey(), (m, n)) for n in (2, 3)] for m in (4, 5)
+    ]  # matrices of a 2 x 2 block matrix
+
+
+def test_block_matrix_is_the_block_matrix(getkey):
+    a = _blocks(getkey)
+    A = ops.BlockMatrix([[ops.Matrix(a[0][0]), None], [ops.Matrix(m) for m in a[1]]])
+    full = np.block([[np.asarray(a[0][0]), np.zeros((4, 3))], [np.asarray(m) for m in a[1]]])
+    np.testing.assert_allclose(ops.materialise(A), full, rtol=1e-6)
+    np.testing.assert_allclose(ops.materialise(A.H), full.T, rtol=1e-6)
+    row = ops.BlockRow(*(ops.Matrix(m) for m in a[1]))
+    np.testing.assert_allclose(ops.materialise(row), full[4:], rtol=1e-6)
+    np.testing.assert_allclose(ops.materialise(row.H), full[4:].T, rtol=1e-6)
+
+
+def test_blocks_that_do_not_fit_are_named(op):
+    with pytest.raises(ValueError, match=r"row 0.*float32\[2\].*float32\[3\]"):
+        ops.BlockMatrix([[op, op.H]])
+    with pytest.raises(ValueError, match=r"column 0.*float32\[3\].*float32\[2\]"):
+        ops.BlockMatrix([[op], [op.H]])
+    with pytest.raises(ValueError, match="column 1 is all None"):
+        ops.BlockMatrix([[op, None]])
+    with pytest.raises(ValueError, match="rows of one length"):
+        ops.BlockMatrix([[op], [op, op]])
+    with pytest.raises(ValueError, match=r"BlockRow.*float32\[2\].*float32\[3\]"):
+        ops.BlockRow(op, op.H)
+
+
+def test_gram_is_the_gram_matrix(op):
+    matrix = np.arange(6.0).reshape(2, 3)
+    G = ops.gram(op)
+    np.testing.assert_allclose(ops.materialise(G), matrix.T @ matrix, rtol=1e-6)
+    assert G.H is G
+    lower, upper = G.norm_bounds()
+    assert lower <= np.linalg.norm(matrix, 2) ** 2 <= upper <= 1.05 * lower
+
+
+def test_batched_is_the_operator_on_each(op):
+    x = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
+    batched = ops.Batched(op, 4)
+    np.testing.assert_allclose(batched @ x, jax.vmap(op)(x), rtol=1e-6)
+    assert batched.norm_bounds() == op.norm_bounds()
+    with pytest.raises(ValueError, match="count"):
+        ops.Batched(op, 0)
+
+
+def test_calling_is_applying(op):
+    x = np.arange(3, dtype=np.float32)
+    np.testing.assert_array_equal(op(x), op @ x)
+    with pytest.raises(TypeError, match=r"Diagonal\(array\) @ A"):
+        _ = op * np.ones(2)

@@ -1,5 +1,8 @@
 """ESPIRiT on coils known in closed form and on measured data; whitening and compression."""
 
+import shutil
+import subprocess
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -90,6 +93,28 @@ def test_measured_data(data_folder):
     assert np.asarray(values)[signal].min() > 0.9
     projected = np.abs(np.sum(np.conj(maps) * coils, axis=0))
     assert np.median((projected / size)[signal]) > 0.99
+
+
+@pytest.mark.skipif(shutil.which("bart") is None, reason="needs the program bart on the path")
+def test_maps_are_those_of_bart(tmp_path):
+    """`ecalib -m 8`, whose orthogonal iteration converges; its -t is the square of ours."""
+
+    def bart(*arguments):
+        command = ["bart", *arguments]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+
+    def read(name):
+        sizes = (tmp_path / f"{name}.hdr").read_text().split("\n")[1].split()
+        array = np.fromfile(tmp_path / f"{name}.cfl", np.complex64)
+        return np.moveaxis(array.reshape(64, 64, *map(int, sizes[3:5]), order="F"), 2, 0)[..., 0]
+
+    bart("phantom", "-x64", "-s8", "-k", "kspace")
+    bart("phantom", "-x64", "object")
+    bart("ecalib", "-m8", "-r24", "-c0", "-t0.001", "kspace", "maps")
+    want, density = read("maps"), np.abs(read("object")[0])
+    got = np.asarray(ops.espirit_maps(read("kspace"), threshold=0.001**0.5, crop=0)[0])
+    correlation = np.abs(np.sum(np.conj(got) * want, axis=0))[density > 1e-3 * density.max()]
+    assert correlation.min() > 0.999 and correlation.mean() > 0.99999
 
 
 @pytest.mark.parametrize("box", [(10, 10), (7, 7), (24, 6), (5, 12)])

@@ -7,7 +7,7 @@ import pytest
 import scipy.fft
 
 from jaxip import operators as ops
-from jaxip.operators import _dct
+from jaxip.operators.transforms import _dct
 
 
 @pytest.mark.parametrize("shape", [(1,), (9,), (5, 8), (3, 4, 5), (520,)])

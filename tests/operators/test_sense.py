@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from jaxip import operators as ops
@@ -93,3 +94,60 @@ def test_bad_shapes_raise():
         ops.Sense(-np.ones((4, 4)), _complex(2, 4, 4))
     with pytest.raises(ValueError, match="ndim must be 1 to 2"):
         ops.SubsampledFourier(np.ones((4, 4)), ndim=3)
+
+
+def _smooth(coefficients, shape):
+    """Coil maps `sum_j c_j p_j`, the p_j the 6 monomials in row and column up to degree 2."""
+    rows, columns = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
+    monomials = np.stack([rows**a * columns**b for a in range(3) for b in range(3 - a)])
+    return jnp.einsum("cj,jhw->chw", coefficients, jnp.asarray(monomials, coefficients.dtype))
+
+
+def _misfit(maps, mask, x, y):
+    residual = ops.Sense(mask, maps).mv(x) - y
+    return jnp.sum(residual.real**2 + residual.imag**2) / 2
+
+
+@pytest.mark.parametrize("map_shape", [(3, 6, 5), (2, 2, 3, 4)])
+def test_gradient_of_a_misfit_in_the_maps_is_that_of_finite_differences(map_shape):
+    mask, maps = (RNG.random(map_shape[1:]) < 0.6).astype(np.float32), _complex(*map_shape)
+    x, y = _complex(*map_shape[1:]), mask * _complex(*map_shape)
+    value = lambda m: np.sum(np.abs(_written_out(mask, m, x) - y) ** 2) / 2
+    got = np.asarray(jax.grad(_misfit)(jnp.asarray(maps), mask, jnp.asarray(x), jnp.asarray(y)))
+    step, want = 1e-4, np.zeros(map_shape, complex)
+    for index in np.ndindex(*map_shape):
+        for unit in (1, 1j):
+            moved = np.zeros(map_shape, complex)
+            moved[index] = step * unit
+            rise = (value(maps + moved) - value(maps - moved)) / (2 * step)
+            want[index] += np.conj(unit) * rise  # JAX: dL/da - i dL/db
+    np.testing.assert_allclose(got, want, atol=1e-4 * np.abs(want).max())
+
+
+def test_maps_of_few_parameters_are_learned_from_data():
+    """24 coefficients of 4 smooth maps, from a third of noisy data of a known object (optax)."""
+    shape = (16, 16)
+    true = _complex(4, 6) + 2 * np.eye(4, 6)
+    mask = (RNG.random(shape) < 0.35).astype(np.float32)
+    x = (1 + RNG.random(shape)).astype(np.complex64)
+    clean = _written_out(mask, np.asarray(_smooth(jnp.asarray(true), shape)), x)
+    noise = mask * _complex(4, *shape)
+    noise *= 1e-3 * np.linalg.norm(clean) / np.linalg.norm(noise)
+    y = jnp.asarray((clean + noise).astype(np.complex64))
+    maps_of = lambda planes: _smooth(jax.lax.complex(planes[0], planes[1]), shape)
+    loss = lambda planes: _misfit(maps_of(planes), mask, jnp.asarray(x), y)
+    planes, optimiser = jnp.ones((2, 4, 6), np.float32), optax.lbfgs()
+
+    def step(carry, _):
+        planes, state = carry
+        value, gradient = optax.value_and_grad_from_state(loss)(planes, state=state)
+        update, state = optimiser.update(
+            gradient, state, planes, value=value, grad=gradient, value_fn=loss
+        )
+        return (optax.apply_updates(planes, update), state), value
+
+    error = lambda planes: np.linalg.norm(planes[0] + 1j * planes[1] - true) / np.linalg.norm(true)
+    assert error(np.asarray(planes)) > 0.5
+    start = (planes, optimiser.init(planes))
+    (learned, _), _ = jax.jit(lambda c: jax.lax.scan(step, c, None, length=40))(start)
+    assert error(np.asarray(learned)) < 5e-3

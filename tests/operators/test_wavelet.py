@@ -9,7 +9,7 @@ import pytest
 import pywt
 
 from jaxip import operators as ops
-from jaxip.operators import _filters
+from jaxip.operators.transforms import _filters
 
 FAMILIES = ops.wavelet_names()
 SHORT = ("haar", "db2", "db3", "db4", "db5", "sym4", "sym8")

@@ -9,8 +9,8 @@ import numpy as np
 from jax import lax
 
 from jaxip._types import Array, Float, Inexact, Structure
-from jaxip.operators._filters import analyse, low_pass, synthesise, transform_rounding
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
+from jaxip.operators.transforms._filters import analyse, low_pass, synthesise, transform_rounding
 
 
 class Wavelet(AbstractLinearOperator):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxip._types import Array, Float, PRNGKeyArray
-from jaxip.operators._sampling import as_mask, sample_count, uniforms
+from jaxip.operators.sampling._sampling import as_mask, sample_count, uniforms
 
 
 def poisson_disc(

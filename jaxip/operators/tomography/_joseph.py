@@ -12,13 +12,14 @@ line meets a pixel centre. Source: Joseph (1982), IEEE Trans. Med. Imaging 1, 19
 """
 
 import functools
-import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.custom_derivatives import SymbolicZero
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
 
 from jaxip._types import Array, Bool, Float, Int
 
@@ -43,8 +44,7 @@ class Beam(NamedTuple):
     pairs: Int[Array, ""]  # of adjacent cells, that hold all cells within one pixel
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _apply(
+def apply(
     kind: str,
     shape: tuple[int, int],
     value: Array,
@@ -54,65 +54,106 @@ def _apply(
 ) -> Array:
     """`S value` for kind 'sum', `S^T value` for 'spread', and the derivatives of S.
 
-    'slope' gives `(dS/dstart x, dS/dslope x)`, stacked, and 'slope_spread' its transpose. Every
-    kind has the hand-written one as its transpose; `beam` is held constant.
+    'slope' gives `(dS/dstart x, dS/dslope x)`, stacked, and 'slope_spread' its transpose. Linear
+    in value with the hand-written transpose, and differentiable in start and slope, to any order
+    and in any combination; `beam` is held constant. A primitive, since `custom_jvp` loses the
+    dependence on start and slope when it is transposed.
     """
-    forward = functools.partial(_sum, start=start, slope=slope, beam=beam)
-    sums = jax.ShapeDtypeStruct(start.shape, value.dtype)
-    image = jax.ShapeDtypeStruct(shape, value.dtype)
-    pairs = jax.ShapeDtypeStruct((2, *start.shape), value.dtype)
-    derive = functools.partial(forward, derivative=True)
-    spread = functools.partial(_spread, beam=beam, shape=shape)
-    back = lambda q: jax.linear_transpose(derive, image)(q)[0]
-    match kind:
-        case "sum":
-            return _with_transpose(forward, spread, value, sums)
-        case "spread":
-            return _with_transpose(spread, forward, value, image)
-        case "slope":
-            return _with_transpose(derive, back, value, pairs)
-        case _:
-            return _with_transpose(back, derive, value, image)
+    leaves, parallel = jax.tree.flatten(beam)
+    return _joseph.bind(
+        value, start, slope, *leaves, kind=kind, shape=shape, parallel=parallel, axes=()
+    )
 
 
-apply = jax.jit(_apply, static_argnums=(0, 1))
+_joseph = Primitive("joseph")
+_TRANSPOSE = {"sum": "spread", "spread": "sum", "slope": "slope_spread", "slope_spread": "slope"}
 
 
-@functools.partial(_apply.defjvp, symbolic_zeros=True)
-def _apply_jvp(kind, shape, primals, tangents):
-    value, start, slope, beam = primals
-    d_value, d_start, d_slope, _ = tangents
-    run = lambda kind, v: apply(kind, shape, v, start, slope, beam)
-    out = run(kind, value)
-    parts = [] if _is_zero(d_value) else [run(kind, d_value)]
-    if kind in ("sum", "spread") and not (_is_zero(d_start) and _is_zero(d_slope)):
-        moves = jnp.stack([_move(d_start, start.shape, out), _move(d_slope, start.shape, out)])
-        if kind == "sum":
-            parts.append(jnp.sum(moves * run("slope", value), axis=0))
-        else:
-            parts.append(run("slope_spread", moves * value))
-    return out, sum(parts) if parts else jnp.zeros_like(out)
+@functools.partial(jax.jit, static_argnames=("kind", "shape", "parallel", "axes"))
+def _evaluate(*args: Array, kind: str, shape: tuple[int, int], parallel, axes) -> Array:
+    def single(value, start, slope, *leaves):
+        beam = jax.tree.unflatten(parallel, leaves)
+        derive = functools.partial(_sum, start=start, slope=slope, beam=beam, derivative=True)
+        match kind:
+            case "sum":
+                return _sum(value, start, slope, beam)
+            case "spread":
+                return _spread(value, beam, shape)
+            case "slope":
+                return derive(value)
+            case _:
+                image = jax.ShapeDtypeStruct(shape, value.dtype)
+                return jax.linear_transpose(derive, image)(value)[0]
+
+    return _mapped(single, axes)(*args)
 
 
-def _is_zero(tangent) -> bool:
-    return isinstance(tangent, SymbolicZero)
+def _mapped(function, axes, repeat: int = 0):
+    """`function` under one vmap for each entry of `axes`, the flags of what is batched.
 
-
-def _move(tangent, shape: tuple[int, ...], like: Array) -> Array:
-    return jnp.zeros(shape, like.dtype) if _is_zero(tangent) else jnp.broadcast_to(tangent, shape)
-
-
-def _with_transpose(forward, back, x: Array, out: jax.ShapeDtypeStruct) -> Array:
-    """`forward(x)`, a linear map whose transpose is `back`, closed under all transformations.
-
-    The symmetric block map `(x, y) -> (back y, forward x)` is its own transpose; what is not
-    used of it is not computed.
+    The arguments are those of the primitive, after the first `repeat` of them (their tangents).
     """
-    size = math.prod(out.shape)
-    zeros = lax.pad(x.ravel()[:0], jnp.zeros((), x.dtype), [(0, size, 0)])  # linear in x
-    zeros = zeros.reshape(out.shape)
-    blocks = lambda _, v: (back(v[1]), forward(v[0]))
-    return lax.custom_linear_solve(lambda v: v, (x, zeros), blocks, symmetric=True)[1]
+    for flags in reversed(axes):
+        places = [0 if batched else None for batched in flags]
+        function = jax.vmap(function, in_axes=(*places[:repeat], *places))
+    return function
+
+
+def _shapes(value, start, *_, kind, shape, parallel, axes):
+    lines = start.shape[-2:]
+    kinds = {"sum": lines, "slope": (2, *lines)}
+    return ShapedArray((*value.shape[: len(axes)], *kinds.get(kind, shape)), value.dtype)
+
+
+def _differentiate(primals, tangents, *, kind, shape, parallel, axes):
+    given = {"shape": shape, "parallel": parallel, "axes": ()}
+
+    def derive(d_value, d_start, d_slope, value, start, slope, *leaves):
+        run = lambda kind, v: _joseph.bind(v, start, slope, *leaves, kind=kind, **given)
+        parts = [] if d_value is None else [run(kind, d_value)]
+        if kind in ("sum", "spread") and not (d_start is None and d_slope is None):
+            moves = jnp.stack([_move(d, start) for d in (d_start, d_slope)])
+            if kind == "sum":
+                parts.append(jnp.sum(moves * run("slope", value), axis=0))
+            else:
+                parts.append(run("slope_spread", moves * value))
+        return sum(parts)
+
+    out = _joseph.bind(*primals, kind=kind, **{**given, "axes": axes})
+    moved = [None if type(t) is ad.Zero else t for t in tangents[:3]]
+    if kind.startswith("slope"):
+        moved[1:] = None, None
+    if all(t is None for t in moved):
+        return out, jnp.zeros_like(out)
+    return out, _mapped(derive, axes, 3)(*moved, *primals)
+
+
+def _move(tangent: Array | None, like: Array) -> Array:
+    return jnp.zeros_like(like) if tangent is None else jnp.broadcast_to(tangent, like.shape)
+
+
+def _transpose(cotangent, value, *rest, kind, **given):
+    zero = type(cotangent) is ad.Zero
+    back = None if zero else _joseph.bind(cotangent, *rest, kind=_TRANSPOSE[kind], **given)
+    return [ad.Zero(value.aval) if zero else back, *[None] * len(rest)]
+
+
+def _batch(args, places, *, axes, **given):
+    """The batched axes first; the value always has one, so that its transpose sums nothing."""
+    size = next(a.shape[d] for a, d in zip(args, places, strict=True) if d is not None)
+    moved = [a if d is None else jnp.moveaxis(a, d, 0) for a, d in zip(args, places, strict=True)]
+    if places[0] is None:
+        moved[0] = jnp.broadcast_to(args[0], (size, *args[0].shape))
+    flags = (True, *(d is not None for d in places[1:]))
+    return _joseph.bind(*moved, axes=(flags, *axes), **given), 0
+
+
+_joseph.def_impl(_evaluate)
+_joseph.def_abstract_eval(_shapes)
+ad.primitive_jvps[_joseph] = _differentiate
+ad.primitive_transposes[_joseph] = _transpose
+batching.primitive_batchers[_joseph] = _batch
+mlir.register_lowering(_joseph, mlir.lower_fun(_evaluate, multiple_results=False))
 
 
 def _sum(image: Array, start: Array, slope: Array, beam: Beam, derivative: bool = False) -> Array:

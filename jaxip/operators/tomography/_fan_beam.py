@@ -8,8 +8,14 @@ from jax import lax
 
 from jaxip._checks import as_scalar, check_nonnegative, is_concrete
 from jaxip._types import Array, Float, Scalar
-from jaxip.operators._joseph import Beam
-from jaxip.operators._radon import AbstractProjector, as_shape, check_geometry, cross, lines
+from jaxip.operators.tomography._joseph import Beam
+from jaxip.operators.tomography._radon import (
+    AbstractProjector,
+    as_shape,
+    check_geometry,
+    cross,
+    lines,
+)
 
 
 class FanBeam(AbstractProjector):

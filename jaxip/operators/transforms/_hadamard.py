@@ -121,20 +121,25 @@ def _transform(planes: Float[Array, "p ..."], order: Order) -> Float[Array, "p .
             matrix = jnp.asarray(_small_matrix(size, order), work.dtype)
             rows = work.reshape(-1, size)
             work = lax.dot_general(matrix, rows, (((1,), (1,)), ((), ())), lax.Precision.HIGHEST)
-            if order == "sequency" and place:
-                work = work.reshape(size, -1, axis_digits[place - 1])
-                work = work * jnp.asarray(_carry_signs(size, work.shape[-1]), work.dtype)
     return _in_place(work, digits, planes.shape, order) / np.sqrt(np.prod(planes.shape[1:]))
 
 
 def _in_place(work: Array, digits: list[tuple[int, ...]], shape: tuple[int, ...], order: Order):
-    """`[digits of axis 0, digits of axis 1, ..., p]` as `shape`, turned where the order asks."""
-    flat, places = [], []
+    """`[digits of axis 0, digits of axis 1, ..., p]` as `shape`, turned where the order asks.
+
+    For "sequency", the Gray code of a digit takes the last bit of the digit above it: where that
+    one is odd, the digit runs backwards.
+    """
+    flat, places, carries = [], [], []
     for axis_digits in digits:
         here = list(range(len(flat), len(flat) + len(axis_digits)))
         flat += axis_digits
         places += here if order == "natural" else here[::-1]
-    return work.reshape(*flat, shape[0]).transpose(len(flat), *places).reshape(shape)
+        carries += list(zip(here[:0:-1], here[-2::-1], strict=True))
+    work = work.reshape(*flat, shape[0])
+    for above, digit in carries if order == "sequency" else ():
+        work = jnp.where(_is_odd(work.shape, above), jnp.flip(work, digit), work)
+    return work.transpose(len(flat), *places).reshape(shape)
 
 
 def _digits(size: int) -> tuple[int, ...]:
@@ -154,10 +159,8 @@ def _small_matrix(size: int, order: Order) -> np.ndarray:
     return 1.0 - 2.0 * (np.bitwise_count(code[:, None] & s[None]) % 2)
 
 
-def _carry_signs(size: int, next_size: int) -> np.ndarray:
-    """The Gray code of a digit takes the last bit of the digit above it: `(-1)^(s & t & 1)`."""
-    s, t = np.arange(size)[:, None, None], np.arange(next_size)
-    return 1.0 - 2.0 * (s & t & 1)
+def _is_odd(shape: tuple[int, ...], axis: int) -> Array:
+    return lax.broadcasted_iota(jnp.int32, shape, axis) % 2 == 1
 
 
 def _rounding(shape: tuple[int, ...]) -> float:

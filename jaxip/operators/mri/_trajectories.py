@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._types import Array, Float
-from jaxip.operators._nufft import NUFFT
+from jaxip.operators.mri._nufft import NUFFT
 
 GOLDEN_ANGLE = np.pi * (np.sqrt(5) - 1) / 2  # 111.246 degrees
 
@@ -54,14 +54,14 @@ def radial_density(
     """The area of each sample of evenly turned spokes, the ramp `|k| dk pi / spokes`.
 
     In units of `(2 pi)^2 / N`, N the pixels of `shape`: 1 on a full Cartesian grid, so that
-    `A^H (w * A x)` is near x. The samples at the centre share a disc of the radius `dk / 2`.
+    `A^H (w * A x)` is near x. A sample at the centre weighs `dk / 6` for `|k|`: the end correction
+    of the trapezoidal rule for `int f(k) k dk` (Euler-Maclaurin).
     """
     points = jnp.asarray(points)
     spokes, samples = points.shape[:2]
     step = 2 * np.pi / samples
-    area = jnp.linalg.norm(points, axis=-1) * step * np.pi / spokes
-    area = jnp.maximum(area, np.pi * step**2 / 4 / spokes)
-    return area * (shape[0] * shape[1] / (2 * np.pi) ** 2)
+    radius = jnp.maximum(jnp.linalg.norm(points, axis=-1), step / 6)
+    return radius * step * np.pi / spokes * (shape[0] * shape[1] / (2 * np.pi) ** 2)
 
 
 def density_compensation(

@@ -11,8 +11,8 @@ from jax import lax
 
 from jaxip._checks import as_scalar, check_finite, check_positive
 from jaxip._types import Array, Float, Inexact, Scalar, Structure
-from jaxip.operators._joseph import Beam, apply
 from jaxip.operators._operator import AbstractLinearOperator
+from jaxip.operators.tomography._joseph import Beam, apply
 
 
 def as_shape(shape: Iterable[int]) -> tuple[int, int]:

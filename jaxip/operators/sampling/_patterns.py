@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from jaxip._types import Array, Float, PRNGKeyArray
-from jaxip.operators._sampling import as_mask, full_lines, sample_count, uniforms
+from jaxip.operators.sampling._sampling import as_mask, full_lines, sample_count, uniforms
 
 Origin = Literal["centre", "corner"]
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from jaxip._checks import check_finite
 from jaxip._types import Array, Complex, Float, Structure
-from jaxip.operators._finufft import jax_finufft, nufft, nufft_to_grid
 from jaxip.operators._operator import AbstractLinearOperator
+from jaxip.operators.mri._finufft import jax_finufft, nufft, nufft_to_grid
 
 
 class NUFFT(AbstractLinearOperator):

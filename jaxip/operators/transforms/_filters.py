@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 
 from jaxip._types import Array, Float
-from jaxip.operators._low_pass import LOW_PASS
+from jaxip.operators.transforms._low_pass import LOW_PASS
 
 
 def wavelet_names() -> tuple[str, ...]:

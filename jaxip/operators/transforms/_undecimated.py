@@ -6,9 +6,9 @@ import numpy as np
 from jax import lax
 
 from jaxip._types import Array, Float, Inexact, Structure
-from jaxip.operators._dct import by_planes
-from jaxip.operators._filters import high_pass, low_pass, weighted_sum, wrap
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
+from jaxip.operators.transforms._dct import by_planes
+from jaxip.operators.transforms._filters import high_pass, low_pass, weighted_sum, wrap
 
 
 class UndecimatedWavelet(AbstractLinearOperator):

@@ -8,8 +8,8 @@ import numpy as np
 from jax import lax
 
 from jaxip._types import Array, Inexact, Structure
-from jaxip.operators._dct import by_planes, dct, inverse_dct
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
+from jaxip.operators.transforms._dct import by_planes, dct, inverse_dct
 
 
 class Gradient(AbstractLinearOperator):

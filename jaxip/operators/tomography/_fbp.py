@@ -6,8 +6,8 @@ from jax import lax
 
 from jaxip._checks import check_input
 from jaxip._types import Array, Inexact
-from jaxip.operators._joseph import Beam, interpolate_back
-from jaxip.operators._radon import AbstractProjector
+from jaxip.operators.tomography._joseph import Beam, interpolate_back
+from jaxip.operators.tomography._radon import AbstractProjector
 
 _WINDOWS = {
     "ram-lak": lambda f: np.ones_like(f),

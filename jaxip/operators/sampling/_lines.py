@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from jaxip._types import Array, Float, PRNGKeyArray
-from jaxip.operators._sampling import as_mask, full_lines, sample_count, uniforms
+from jaxip.operators.sampling._sampling import as_mask, full_lines, sample_count, uniforms
 
 GOLDEN_ANGLE = np.pi * (np.sqrt(5) - 1) / 2  # 111.25 degrees
 

@@ -1,0 +1,1 @@
+"""Magnetic resonance: coils, their calibration, non-Cartesian samples."""

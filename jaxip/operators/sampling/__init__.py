@@ -1,0 +1,1 @@
+"""Sampling patterns as pure functions of a key."""

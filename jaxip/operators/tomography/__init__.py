@@ -1,0 +1,1 @@
+"""Line integrals, their adjoints, and filtered back-projection."""

@@ -1,0 +1,1 @@
+"""Transforms under which images are sparse, and fast unitary ones."""
