@@ -20,6 +20,7 @@ _SUBPACKAGES = (
     "solvers",
     "testing",
     "training",
+    "unrolled",
 )
 _FROM_SOLVERS = ("Reconstruction", "Solution", "Status", "solve", "status_name")
 _FROM_NUMERICS = ("abs2", "gradient", "value_and_gradient")

@@ -22,8 +22,8 @@ def names() -> dict:
     return space
 
 
-def test_there_are_three_blocks():
-    assert len(BLOCKS) == 3
+def test_there_are_four_blocks():
+    assert len(BLOCKS) == 4
 
 
 def test_the_solution_is_proved(names):
@@ -37,6 +37,12 @@ def test_the_image_is_better_than_zero_filling(names):
     psnr, x = names["metrics"].psnr, names["x"]
     filled = names["A"].H @ names["y"]
     assert psnr(names["solution"].image, x, 1.0) > psnr(filled, x, 1.0) + 1
+
+
+def test_a_distance_is_refused_where_the_operator_is_not_known_well_enough(names):
+    certificate = names["certificate"]
+    assert certificate.verdict == "refused" and "may change" in certificate.reason
+    assert 0 < certificate.distance < 10
 
 
 def test_no_word_without_its_statement():

@@ -1,6 +1,6 @@
 """The one place where flax.nnx modules are split and merged."""
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -37,18 +37,26 @@ class Frozen(eqx.Module):
         return nnx.merge(self.graph, nnx.State(self.params), nnx.State(self.rest))
 
 
+@runtime_checkable
+class ChoosesTrainable(Protocol):
+    """A net that says itself which of its arrays training changes."""
+
+    def trainable_mask(self) -> PyTree: ...
+
+
 def trainable(net: PyTree) -> PyTree:
     """A tree of booleans over the leaves of `net`: True where training may change the leaf.
 
     Floating and complex arrays are trained, except the leaves of linear operators (masks, coil
-    maps) and what a `Frozen` module does not hold as `nnx.Param`. Bare nnx modules: only Params.
+    maps), what a `Frozen` module does not hold as `nnx.Param`, and what a part with a
+    `trainable_mask` leaves out. Bare nnx modules: only Params.
     Use as `eqx.partition(net, trainable(net))`.
     """
     return jax.tree.map(_mark, net, is_leaf=_is_unit)
 
 
 def _is_unit(node) -> bool:
-    return isinstance(node, AbstractLinearOperator | Frozen | nnx.Variable)
+    return isinstance(node, AbstractLinearOperator | Frozen | ChoosesTrainable | nnx.Variable)
 
 
 def _mark(node) -> PyTree:
@@ -57,6 +65,8 @@ def _mark(node) -> PyTree:
     if isinstance(node, Frozen):
         marked = jax.tree.map(lambda _: False, node)
         return eqx.tree_at(lambda n: n.params, marked, jax.tree.map(is_trainable, node.params))
+    if isinstance(node, ChoosesTrainable):
+        return node.trainable_mask()
     if isinstance(node, nnx.Variable):
         return jax.tree.map(lambda v: isinstance(node, nnx.Param) and is_trainable(v), node)
     return is_trainable(node)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._types import Array, Scalar
-from jaxip.operators import AbstractLinearOperator, Gradient
+from jaxip.operators import AbstractLinearOperator, Gradient, Shearlet
 
 
 @singledispatch
@@ -20,6 +20,11 @@ def _(D: Gradient, r: Array) -> Array:
     return D.gram_solve(r)
 
 
+@solve_gram.register
+def _(D: Shearlet, r: Array) -> Array:
+    return D.gram_solve(r)
+
+
 @singledispatch
 def least_gain(D) -> Scalar:
     """The smallest singular value of D apart from its kernel."""
@@ -29,6 +34,11 @@ def least_gain(D) -> Scalar:
 @least_gain.register
 def _(D: Gradient) -> Scalar:
     return jnp.asarray(2 * np.sin(np.pi / (2 * max(D.shape))))
+
+
+@least_gain.register
+def _(D: Shearlet) -> Scalar:
+    return D.least_gain()
 
 
 @singledispatch

@@ -7,11 +7,16 @@ from jaxip.solvers._adjoint import implicit_residual as implicit_residual
 from jaxip.solvers._closing import relative_gap as relative_gap
 from jaxip.solvers._fista import FISTA as FISTA
 from jaxip.solvers._fista import ISTA as ISTA
+from jaxip.solvers._least_squares import cgls as cgls
+from jaxip.solvers._least_squares import tikhonov as tikhonov
 from jaxip.solvers._linear import LinearSolution as LinearSolution
 from jaxip.solvers._linear import cg as cg
 from jaxip.solvers._linear import gmres as gmres
+from jaxip.solvers._parameter_free import ParameterFree as ParameterFree
+from jaxip.solvers._parameter_free import Sharp as Sharp
 from jaxip.solvers._pdhg import PDHG as PDHG
 from jaxip.solvers._pdhg import primal_dual_step as primal_dual_step
+from jaxip.solvers._pursuit import matching_pursuit as matching_pursuit
 from jaxip.solvers._reconstruction import Reconstruction as Reconstruction
 from jaxip.solvers._reconstruction import UnrolledReconstruction as UnrolledReconstruction
 from jaxip.solvers._restarted import Polished as Polished
@@ -22,3 +27,7 @@ from jaxip.solvers._solver import AbstractSolver as AbstractSolver
 from jaxip.solvers._status import Solution as Solution
 from jaxip.solvers._status import Status as Status
 from jaxip.solvers._status import status_name as status_name
+from jaxip.solvers._weights import Discrepancy as Discrepancy
+from jaxip.solvers._weights import discrepancy as discrepancy
+from jaxip.solvers._weights import sure as sure
+from jaxip.solvers._weights import weight_path as weight_path

@@ -38,7 +38,8 @@ def test_two_stand_ins_beat_own_steps(getkey):
 
 def test_a_solver_without_a_norm_bound_stands_in_itself():
     matrix = jnp.asarray(np.random.default_rng(0).standard_normal((8, 12)))
-    A = operators.FunctionOperator(lambda v: matrix @ v, jax.ShapeDtypeStruct((12,), matrix.dtype))
+    unknown = jax.ShapeDtypeStruct((12,), matrix.dtype)
+    A = operators.FunctionOperator(lambda v: matrix @ v, unknown, norm=(0.0, np.inf))
     problem = problems.Lasso(A, 0.1)
     solver = solvers.FISTA.for_problem(problem, norm=1.1 * np.linalg.norm(matrix, 2))
     (stand_in,) = ip.Reconstruction(problem, solver=solver).stand_ins(jnp.ones(8), 40)

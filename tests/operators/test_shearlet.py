@@ -1,5 +1,6 @@
 """Shearlets: a tight frame whose bands follow shifts, scales and directions."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,6 +51,19 @@ def test_an_edge_lights_up_its_direction():
         energy = np.sum(bands**2, axis=(1, 2))
         assert np.argmax(energy) == len(energy) - directions + k
         assert energy.max() > 0.6 * energy.sum()
+
+
+def test_learned_windows_are_inverted_and_bounded(getkey):
+    S = ops.Shearlet((6, 7), (0,), jnp.result_type(float))
+    factors = jax.random.uniform(getkey(), S.windows.shape, S.windows.dtype, 0.5, 2.0)
+    even = (factors + jnp.roll(factors[:, ::-1, ::-1], (1, 1), (1, 2))) / 2
+    S = eqx.tree_at(lambda s: s.windows, S, even * S.windows)
+    x = jax.random.normal(getkey(), (6, 7), S.windows.dtype)
+    np.testing.assert_allclose(S.gram_solve(S.H @ (S @ x)), x, atol=200 * _eps())
+    values = np.linalg.svd(np.asarray(ops.materialise(S)), compute_uv=False)
+    lower, upper = S.norm_bounds()
+    assert float(lower) <= values[0] * (1 + 1e-6) and values[0] <= float(upper) * (1 + 1e-6)
+    assert 0.999 * values[-1] <= float(S.least_gain()) <= values[-1] * (1 + 1e-6)
 
 
 def test_sizes_that_do_not_fit_are_told():

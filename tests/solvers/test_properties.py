@@ -43,6 +43,8 @@ CASES = {
     "Restarted images": (slow_restarts, fourier),
     "Polished complex": (solvers.Polished.for_problem, lambda: dense("QCBP", complex)),
     "Polished images": (solvers.Polished.for_problem, fourier),
+    "ParameterFree complex": (solvers.ParameterFree.for_problem, lambda: dense("QCBP", complex)),
+    "ParameterFree images": (solvers.ParameterFree.for_problem, fourier),
 }
 
 

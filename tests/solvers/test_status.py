@@ -87,9 +87,9 @@ def _always(x, z):
 
 def test_an_operator_without_a_norm(lasso):
     problem, y = lasso
-    op = operators.FunctionOperator(problem.A.mv, problem.A.in_structure())
+    op = operators.FunctionOperator(problem.A.mv, problem.A.in_structure(), norm=(0.0, np.inf))
     unknown = problems.Lasso(op, problem.weight)
-    with pytest.raises(ValueError, match="pass norm="):
+    with pytest.raises(ValueError, match="no upper bound of .K. is known; pass solver="):
         ip.solve(unknown, y)
     _, upper = problem.A.norm_bounds()
     solver = solvers.FISTA.for_problem(unknown, norm=upper)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._numerics import abs2
-from jaxip._types import Array, Float, Inexact, Structure
+from jaxip._types import Array, Float, Inexact, Scalar, Structure
 from jaxip.operators._fourier import fft_rounding
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
 
@@ -50,6 +50,17 @@ class Shearlet(AbstractLinearOperator):
         """The scale of each band, `[bands, 1, 1]`: 0 approximation, then coarsest to finest."""
         counts = [1, *(2 ** (s + 2) for s in self.shears)]
         return np.repeat(np.arange(len(counts)), counts)[:, None, None]
+
+    def gram_solve(self, r: Inexact[Array, "h w"]) -> Inexact[Array, "h w"]:
+        """`(S^H S)^-1 r`: a division in the frequency plane; r for a tight frame."""
+        forward, back, windows = self._transforms()
+        return back(forward(r) / jnp.sum(abs2(windows), axis=0))
+
+    def least_gain(self) -> Scalar:
+        """The smallest singular value: the root of the least sum of squared windows."""
+        windows = self.windows if self._is_complex() else _even(self.windows)
+        size = jnp.sqrt(jnp.min(jnp.sum(abs2(windows), axis=0)))
+        return size * (1 - (self.windows.shape[0] + 4) * jnp.finfo(size.dtype).eps)
 
     def in_structure(self) -> Structure:
         return image_structure(self.windows.shape[1:], self.dtype)

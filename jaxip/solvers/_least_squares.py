@@ -1,0 +1,91 @@
+"""Linear least squares on trees by conjugate gradients that never form `A^H A`."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxip._checks import as_scalar, check_nonnegative
+from jaxip._tree import from_real, structure_of, to_real, tree_size
+from jaxip._types import Array, PyTree, Scalar
+from jaxip.operators import AbstractLinearOperator, Stack
+from jaxip.solvers._linear import LinearSolution
+
+
+def cgls(
+    A: AbstractLinearOperator, y: PyTree, *, damp: float | Scalar = 0.0, rtol: float = 1e-6,
+    max_steps: int = 1000,
+) -> LinearSolution:  # fmt: skip
+    """The x of least norm with the least `|A x - y|^2 + damp^2 |x|^2`, from x = 0.
+
+    In exact arithmetic the iterates of LSQR, one product with A and one with A^H a step; complex
+    trees in real coordinates. `residual` is that of the normal equations,
+    `|A^H (y - A x) - damp^2 x| / |A^H y|`; the loop ends at `rtol`, or where a step gains nothing.
+    Derivatives of any order in y, in damp and in the arrays of A pass through x, by the augmented
+    system `r + A x = y`, `A^H r - damp^2 x = 0`. Where A^H A is singular (and damp is 0) they
+    hold on its range alone. Source: Björck (1996), algorithm 7.4.1; Paige and Saunders (1982).
+    """
+    check_nonnegative("damp", damp)
+    into, out = A.in_structure(), structure_of(y)
+    right = to_real(y)
+    shift = as_scalar(damp).astype(right.dtype) ** 2
+    into = structure_of(jax.eval_shape(A.rmv, y))
+    forward = lambda v: to_real(A.mv(from_real(v, into)))
+    backward = lambda v: to_real(A.rmv(from_real(v, out)))
+    m = right.size
+
+    def augmented(v):
+        r, x = v[:m], v[m:]
+        return jnp.concatenate([r + forward(x), backward(r) - shift * x])
+
+    def solve(matvec: Callable, v: Array):
+        return _loop(matvec, v, m, rtol, max_steps)
+
+    padded = jnp.pad(right, (0, tree_size(into)))
+    v, (residual, count) = jax.lax.custom_linear_solve(  # the system is its own transpose
+        augmented, padded, solve, symmetric=True, has_aux=True
+    )
+    return LinearSolution(from_real(v[m:], into), residual, count)
+
+
+def tikhonov(
+    A: AbstractLinearOperator, y: PyTree, weight: float | Scalar,
+    L: AbstractLinearOperator, **options,
+) -> LinearSolution:  # fmt: skip
+    """The minimum of `|A x - y|^2 + weight |L x|^2`, by `cgls` on A over `sqrt(weight) L`."""
+    check_nonnegative("weight", weight)
+    stacked = Stack(A, jnp.sqrt(as_scalar(weight)) * L)
+    zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(L.mv, A.rmv(y)))
+    return cgls(stacked, (y, zero), **options)
+
+
+def _loop(matvec: Callable, right: Array, m: int, rtol: float, max_steps: int):
+    """`r + A x = y`, `A^H r - d^2 x = c` through products with the augmented matrix alone."""
+    y, c = right[:m], right[m:]
+    none = jnp.zeros_like(y)
+
+    def gradient(r, x):  # A^H r - d^2 x - c
+        return matvec(jnp.concatenate([r, x]))[m:] - c
+
+    def proceed(carry):
+        _, _, _, _, rho, count, alive = carry
+        return alive & (rho > (rtol * size) ** 2) & (count < max_steps)
+
+    def step(carry):
+        x, r, p, s, rho, count, _ = carry
+        image = matvec(jnp.concatenate([none, p]))
+        q, down = image[:m], image[m:]  # A p and -d^2 p
+        curvature = jnp.vdot(q, q) - jnp.vdot(p, down)
+        alive = curvature > 0
+        alpha = jnp.where(alive, rho / jnp.where(alive, curvature, 1), 0)
+        x, r = x + alpha * p, r - alpha * q
+        s = gradient(r, x)
+        rho_new = jnp.vdot(s, s)
+        p = s + rho_new / rho * p
+        return x, r, p, s, rho_new, count + 1, alive
+
+    start = gradient(y, jnp.zeros_like(c))
+    size = jnp.sqrt(jnp.vdot(start, start))
+    carry = (jnp.zeros_like(c), y, start, start, size**2, jnp.zeros((), jnp.int32), size > 0)
+    x, r, _, _, rho, count, _ = jax.lax.while_loop(proceed, step, carry)
+    return jnp.concatenate([r, x]), (jnp.sqrt(rho) / jnp.where(size > 0, size, 1), count)

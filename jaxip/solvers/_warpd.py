@@ -1,0 +1,111 @@
+"""WARPd: accelerated primal-dual iterations with known sharpness, the dual carried along."""
+
+import math
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from jaxip._checks import as_scalar, check_nonnegative, check_positive, is_concrete
+from jaxip._tree import tree_add, tree_norm, tree_scale, tree_where, tree_zeros
+from jaxip._types import Count, PyTree, Scalar
+from jaxip.problems import AbstractProblem
+from jaxip.solvers._pdhg import primal_dual_step
+from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
+
+
+class WARPdState(eqx.Module):
+    """The pair, the sum and mean of the duals of this restart, the error believed, a counter."""
+
+    x: PyTree
+    z: PyTree
+    sum_z: PyTree
+    mean_z: PyTree
+    omega: Scalar
+    count: Count
+
+
+class WARPd(AbstractSolver):
+    """PDHG whose weight shrinks with the error: `W = C (delta + omega)`, `omega <- nu (delta +
+    omega)` every `inner_steps` steps, `omega_0 = C2 |y|`, steps `step W / |K|`, `step / (W |K|)`.
+
+    Sharpness: `|x - x*| <= C1 (objective - minimum) + C2 |A x - y|` up to the noise, the C above
+    is `C1 / C2` under a constraint (WARPd) and `C1` without (WARPdSR). The dual is kept at a
+    restart and the last pair handed on. `delta`, an error in the units of x, is where the weight
+    stops to shrink: taken far under the noise it only slows the proof down.
+    Source: Colbrook (2022), WARPd; arXiv 2110.12437.
+    """
+
+    norm: Scalar = eqx.field(converter=as_scalar)
+    C1: Scalar = eqx.field(converter=as_scalar)
+    C2: Scalar = eqx.field(converter=as_scalar)
+    delta: Scalar = eqx.field(converter=as_scalar)
+    nu: Scalar = eqx.field(converter=as_scalar, default=float(np.exp(-1)))
+    step_size: Scalar = eqx.field(converter=as_scalar, default=1.0)
+    inner_steps: int = eqx.field(static=True, default=40)
+
+    def __check_init__(self):
+        for name in ("norm", "C1", "C2", "step_size"):
+            check_positive(name, getattr(self, name))
+        check_nonnegative("delta", self.delta)
+        if is_concrete(self.nu) and not 0 < float(self.nu) < 1:
+            raise ValueError(f"nu = {float(self.nu):g}, but it must be in (0, 1)")
+        if self.inner_steps < 1:
+            raise ValueError(f"inner_steps = {self.inner_steps}, but it must be at least 1")
+
+    @classmethod
+    def for_problem(
+        cls,
+        problem: AbstractProblem,
+        norm: float | Scalar | None = None,
+        *,
+        C1: float,
+        C2: float,
+        delta: float,
+        **options,
+    ) -> "WARPd":
+        """With `inner_steps = ceil(2 C1 C2 |K| / (step_size nu))`, the number of the theorem."""
+        size = operator_norm(problem.K, norm)
+        if "inner_steps" not in options:
+            if not is_concrete(size):
+                raise ValueError("WARPd: give inner_steps where |K| is traced")
+            rate = options.get("step_size", 1.0) * options.get("nu", math.exp(-1))
+            options["inner_steps"] = math.ceil(2 * C1 * C2 * float(size) / rate)
+        return cls(size, C1, C2, delta, **options)
+
+    def check(self, problem):
+        check_steps(self.step_size / self.norm, self.step_size / self.norm, problem.K)
+
+    def warm(self, problem, y, x, z) -> WARPdState:
+        omega = self.C2 * tree_norm(y)
+        omega = jnp.where(omega > 0, omega, 1).astype(tree_norm(x).dtype)
+        count = jnp.zeros((), jnp.int32)
+        return WARPdState(x, z, tree_zeros(z), z, omega, count)
+
+    def step(self, problem, y, state: WARPdState) -> WARPdState:
+        factor = self.C1 / self.C2 if problem.constrained else self.C1
+        weight = factor * (self.delta + state.omega)
+        tau, sigma = (self.step_size * weight / self.norm, self.step_size / (weight * self.norm))
+        x, z = primal_dual_step(problem, y, state.x, state.z, tau, sigma)
+        count = state.count + 1
+        sum_z = tree_add(state.sum_z, z)
+        mean_z = tree_scale(1 / count.astype(state.omega.dtype), sum_z)
+        done = count == self.inner_steps
+        omega = jnp.where(done, self.nu * (self.delta + state.omega), state.omega)
+        return WARPdState(
+            x=x,
+            z=z,
+            sum_z=tree_where(done, tree_zeros(z), sum_z),
+            mean_z=mean_z,
+            omega=omega.astype(state.omega.dtype),
+            count=jnp.where(done, 0, count),
+        )
+
+    def primal(self, state: WARPdState) -> PyTree:
+        return state.x
+
+    def dual(self, state: WARPdState) -> PyTree:
+        return state.z
+
+    def candidates(self, state: WARPdState) -> tuple[PyTree, ...]:
+        return state.z, state.mean_z

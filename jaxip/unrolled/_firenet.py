@@ -1,0 +1,35 @@
+"""FIRENET as a network: restarted primal-dual steps as layers, accurate before any training."""
+
+from jaxip._types import Scalar
+from jaxip.problems import AbstractProblem
+from jaxip.solvers import Restarted
+from jaxip.unrolled._unrolled import LEARNED, Unrolled, unroll
+
+
+def firenet(
+    problem: AbstractProblem,
+    restarts: int,
+    *,
+    inner_steps: int = 40,
+    norm: float | Scalar | None = None,
+    delta: float = 1e-9,
+    checkpoint: bool = False,
+    learned: tuple[str, ...] | None = LEARNED,
+) -> Unrolled:
+    """`restarts` restarts of `inner_steps` layers; untrained, it is `solvers.Restarted`.
+
+    Each layer has primal and dual steps (`tau`, `sigma`, relative to the schedule that the norm of
+    the data sets), weight and weights of its own, all learned. Objective errors fall by e per
+    restart where the problem is sharp and `inner_steps` large enough: FIRENET needs no training,
+    and training cannot keep the proof of `solve`. `norm` is `|K|`, where no bound is known.
+    Raises: ValueError where no bound of `|K|` is known.
+    Source: Colbrook, Antun and Hansen (2022), theorem 3.
+    """
+    solver = Restarted.for_problem(problem, norm, inner_steps=inner_steps, delta=delta)
+    layers = restarts * inner_steps
+    return unroll(solver, problem, layers, checkpoint=checkpoint, learned=learned)
+
+
+def firenet_depth(net: Unrolled) -> int:
+    """The number of affine maps in the papers' counting: 3 per layer and one for the data."""
+    return 3 * net.num_layers + 1

@@ -1,0 +1,228 @@
+"""Learned proximal gradient for dense matrices: LISTA, LISTA-CP, TiLISTA and ALISTA."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxip._tree import with_precision
+from jaxip._types import Array, Float, Inexact, Scalar
+from jaxip.operators import Matrix
+from jaxip.problems import Lasso
+from jaxip.unrolled._analytic import alista_weights
+from jaxip.unrolled._selection import selective_threshold
+from jaxip.unrolled._shapes import check_replaces
+
+SLACK = 1.001  # the published step is 1 / (1.001 |A|^2)
+
+
+class AbstractLISTA(eqx.Module):
+    """`y -> x` by layers `x+ = threshold(point(x, y), |theta|)`, started at `x = 0`.
+
+    `thresholds` holds one number (or one vector) per layer and enters by its modulus. `selection`
+    holds how many of the largest entries pass each layer unshrunk (`support_schedule`), or is None.
+    """
+
+    thresholds: eqx.AbstractVar[Float[Array, "layers ..."]]
+    selection: eqx.AbstractVar[tuple[int, ...] | None]
+
+    @abc.abstractmethod
+    def points(self) -> list:
+        """One map `(x, y) -> what is thresholded` per layer."""
+
+    @abc.abstractmethod
+    def structure(self) -> jax.ShapeDtypeStruct:
+        """The shape of x."""
+
+    @abc.abstractmethod
+    def with_operator(self, op: Matrix) -> "AbstractLISTA":
+        """The same layers for another matrix of the same shape."""
+
+    @property
+    def num_layers(self) -> int:
+        """The number of layers."""
+        return self.thresholds.shape[0]
+
+    def __call__(self, y: Inexact[Array, " m"]) -> Inexact[Array, " n"]:
+        return _final(self, y)
+
+    def outputs(self, y: Inexact[Array, " m"]) -> Inexact[Array, "layers n"]:
+        """The coefficients after each layer."""
+        return _every(self, y)
+
+
+class LISTA(AbstractLISTA):
+    """`x+ = soft(W_k x + B_k y, theta_k)`: two free matrices per layer, for one operator.
+
+    Source: Gregor and LeCun (2010).
+    """
+
+    W: tuple[Inexact[Array, "n n"], ...]
+    B: tuple[Inexact[Array, "n m"], ...]
+    thresholds: Float[Array, "layers ..."]
+    selection: tuple[int, ...] | None = eqx.field(static=True, default=None)
+
+    @classmethod
+    def for_problem(
+        cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
+    ) -> "LISTA":
+        """`B = tau A^H`, `W = I - B A`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA."""
+        A, tau, thresholds = _begin(problem, num_layers, selection)
+        B = tau * jnp.conj(A.T)
+        W = jnp.eye(A.shape[1], dtype=A.dtype) - _matmul(B, A)
+        return cls((W,) * num_layers, (B,) * num_layers, thresholds, selection)
+
+    def points(self):
+        pairs = zip(self.W, self.B, strict=True)
+        return [lambda x, y, W=W, B=B: _matmul(W, x) + _matmul(B, y) for W, B in pairs]
+
+    def structure(self):
+        return jax.ShapeDtypeStruct(self.W[0].shape[:1], self.W[0].dtype)
+
+    def with_operator(self, op):
+        """Raises: ValueError, for W and B hold the operator they were made for."""
+        raise ValueError(
+            "LISTA learns matrices for one operator; LISTACP, TiLISTA and ALISTA take another"
+        )
+
+
+class LISTACP(AbstractLISTA):
+    """`x+ = soft(x + W_k^H (y - A x), theta_k)`: one free matrix per layer (coupled weights).
+
+    Source: Chen, Liu, Wang and Yin (2018).
+    """
+
+    A: Matrix
+    W: tuple[Inexact[Array, "m n"], ...]
+    thresholds: Float[Array, "layers ..."]
+    selection: tuple[int, ...] | None = eqx.field(static=True, default=None)
+
+    @classmethod
+    def for_problem(
+        cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
+    ) -> "LISTACP":
+        """`W = tau A`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA."""
+        A, tau, thresholds = _begin(problem, num_layers, selection)
+        return cls(Matrix(A), (tau * A,) * num_layers, thresholds, selection)
+
+    def points(self):
+        return [lambda x, y, W=W: x + Matrix(W).rmv(y - self.A.mv(x)) for W in self.W]
+
+    def structure(self):
+        return self.A.in_structure()
+
+    def with_operator(self, op: Matrix) -> "LISTACP":
+        check_replaces(op, self.A)
+        return eqx.tree_at(lambda net: net.A, self, op)
+
+
+class TiLISTA(AbstractLISTA):
+    """`x+ = soft(x + a_k W^H (y - A x), theta_k)`: one free matrix, steps and thresholds.
+
+    Source: Liu, Chen, Wang and Yin (2019).
+    """
+
+    A: Matrix
+    W: Inexact[Array, "m n"]
+    steps: Float[Array, " layers"]
+    thresholds: Float[Array, "layers ..."]
+    selection: tuple[int, ...] | None = eqx.field(static=True, default=None)
+
+    @classmethod
+    def for_problem(
+        cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
+    ) -> "TiLISTA":
+        """`W = tau A`, `a = 1`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA."""
+        A, tau, thresholds = _begin(problem, num_layers, selection)
+        return cls(Matrix(A), tau * A, jnp.ones(num_layers, tau.dtype), thresholds, selection)
+
+    def points(self):
+        return [lambda x, y, a=a: _coupled(x, y, a, self.A, Matrix(self.W)) for a in self.steps]
+
+    def structure(self):
+        return self.A.in_structure()
+
+    def with_operator(self, op: Matrix) -> "TiLISTA":
+        check_replaces(op, self.A)
+        return eqx.tree_at(lambda net: net.A, self, op)
+
+
+class ALISTA(AbstractLISTA):
+    """`x+ = soft(x + a_k W^H (y - A x), theta_k)` with W by `alista_weights`, never trained.
+
+    Two numbers per layer are learned. Source: Liu, Chen, Wang and Yin (2019).
+    """
+
+    A: Matrix
+    W: Matrix  # an operator, so that training leaves it alone
+    steps: Float[Array, " layers"]
+    thresholds: Float[Array, "layers ..."]
+    selection: tuple[int, ...] | None = eqx.field(static=True, default=None)
+
+    @classmethod
+    def for_problem(
+        cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
+    ) -> "ALISTA":
+        """`a = 1`, `theta = weight / (1.001 |A|^2)`."""
+        A, tau, thresholds = _begin(problem, num_layers, selection)
+        steps = jnp.ones(num_layers, tau.dtype)
+        return cls(Matrix(A), Matrix(alista_weights(A)), steps, thresholds, selection)
+
+    def points(self):
+        return [lambda x, y, a=a: _coupled(x, y, a, self.A, self.W) for a in self.steps]
+
+    def structure(self):
+        return self.A.in_structure()
+
+    def with_operator(self, op: Matrix) -> "ALISTA":
+        """The same steps and thresholds, with the weights of the other matrix."""
+        check_replaces(op, self.A)
+        weights = Matrix(alista_weights(op.matrix))
+        return eqx.tree_at(lambda net: (net.A, net.W), self, (op, weights))
+
+
+@eqx.filter_jit
+def _final(net: AbstractLISTA, y: Array) -> Array:
+    return _iterates(net, y)[-1]
+
+
+@eqx.filter_jit
+def _every(net: AbstractLISTA, y: Array) -> Array:
+    return jnp.stack(_iterates(net, y))
+
+
+def _iterates(net: AbstractLISTA, y: Array) -> list[Array]:
+    net = with_precision(net, y)
+    structure = net.structure()
+    x, rows = jnp.zeros(structure.shape, jnp.result_type(structure.dtype, y.dtype)), []
+    counts = net.selection or (0,) * net.num_layers
+    for point, t, count in zip(net.points(), net.thresholds, counts, strict=True):
+        x = selective_threshold(point(x, y), jnp.abs(t), count)
+        rows.append(x)
+    return rows
+
+
+def _coupled(x: Array, y: Array, a: Scalar, A: Matrix, W: Matrix) -> Array:
+    return x + a * W.rmv(y - A.mv(x))
+
+
+def _begin(problem: Lasso, num_layers: int, selection) -> tuple[Array, Scalar, Array]:
+    """The matrix, the step of ISTA, and its thresholds, one row per layer."""
+    if not isinstance(problem, Lasso) or not isinstance(problem.A, Matrix):
+        got = f"{type(problem).__name__} on {type(problem.A).__name__}"
+        raise ValueError(f"LISTA is made for a Lasso on a Matrix, but got {got}; see unroll")
+    if problem.synthesis is not None:
+        raise ValueError("LISTA returns the coefficients themselves: give Matrix(A W^H), no W")
+    if num_layers < 1 or (selection is not None and len(selection) != num_layers):
+        raise ValueError(f"num_layers = {num_layers}, but selection = {selection}")
+    A = problem.A.matrix
+    size = np.linalg.norm(np.asarray(A), 2)
+    tau = jnp.asarray(1 / (SLACK * size * size), jnp.finfo(A.dtype).dtype)
+    threshold = (tau * problem.weight * problem.weights).astype(tau.dtype)
+    return A, tau, jnp.broadcast_to(threshold, (num_layers, *threshold.shape))
+
+
+def _matmul(a: Array, b: Array) -> Array:
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)

@@ -1,0 +1,30 @@
+"""Support selection: the largest entries pass the threshold unshrunk."""
+
+import jax.numpy as jnp
+from jax import lax
+
+from jaxip._numerics import abs2
+from jaxip._types import Array, Float, Inexact
+from jaxip.functionals import soft_threshold
+
+
+def support_schedule(
+    size: int, num_layers: int, *, per_layer: float = 1.2, most: float = 13.0
+) -> tuple[int, ...]:
+    """Entries that pass layer k unshrunk: `min(per_layer k, most)` percent of `size`, k from 1.
+
+    Source: Chen, Liu, Wang and Yin (2018).
+    """
+    percents = (min(per_layer * (k + 1), most) for k in range(num_layers))
+    return tuple(int(percent / 100 * size) for percent in percents)
+
+
+def selective_threshold(
+    x: Inexact[Array, " n"], t: Float[Array, "..."], count: int
+) -> Inexact[Array, " n"]:
+    """Soft thresholding at t, but for the `count` entries of largest modulus: kept if above t."""
+    if count == 0:
+        return soft_threshold(x, t)
+    size = lax.stop_gradient(abs2(x))
+    least = lax.top_k(size, count)[0][-1]
+    return jnp.where((size >= least) & (size > t * t), x, soft_threshold(x, t))
