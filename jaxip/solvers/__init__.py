@@ -12,6 +12,7 @@ from jaxip.solvers._least_squares import tikhonov as tikhonov
 from jaxip.solvers._linear import LinearSolution as LinearSolution
 from jaxip.solvers._linear import cg as cg
 from jaxip.solvers._linear import gmres as gmres
+from jaxip.solvers._nesta import NESTA as NESTA
 from jaxip.solvers._parameter_free import ParameterFree as ParameterFree
 from jaxip.solvers._parameter_free import Sharp as Sharp
 from jaxip.solvers._pdhg import PDHG as PDHG
@@ -27,6 +28,7 @@ from jaxip.solvers._solver import AbstractSolver as AbstractSolver
 from jaxip.solvers._status import Solution as Solution
 from jaxip.solvers._status import Status as Status
 from jaxip.solvers._status import status_name as status_name
+from jaxip.solvers._warpd import WARPd as WARPd
 from jaxip.solvers._weights import Discrepancy as Discrepancy
 from jaxip.solvers._weights import discrepancy as discrepancy
 from jaxip.solvers._weights import sure as sure

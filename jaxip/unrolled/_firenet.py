@@ -20,8 +20,8 @@ def firenet(
 
     Each layer has primal and dual steps (`tau`, `sigma`, relative to the schedule that the norm of
     the data sets), weight and weights of its own, all learned. Objective errors fall by e per
-    restart where the problem is sharp and `inner_steps` large enough: FIRENET needs no training,
-    and training cannot keep the proof of `solve`. `norm` is `|K|`, where no bound is known.
+    restart where the problem is sharp and `inner_steps` large enough: FIRENET needs no training.
+    A network proves nothing, trained or not: only `solve` does. `norm` is `|K|`, where no bound is known.
     Raises: ValueError where no bound of `|K|` is known.
     Source: Colbrook, Antun and Hansen (2022), theorem 3.
     """

@@ -295,3 +295,37 @@ def test_zero_is_not_certified_where_the_operator_may_reach_the_weight(squared, 
     moved = Exact.of(K + np.diag([0.0999, 0]), y, weight, squared).minimisers()[1][0]
     assert 0.05 < away(np.asarray(solution.x), moved) <= found.distance
     assert found.verdict == "refused"
+
+
+@pytest.mark.parametrize("squared", [True, False])
+def test_squares_that_underflow_prove_nothing(squared):
+    """Data of size 2^-540: the norm of every difference is 0 in floats. No x may pass by that."""
+    rng = np.random.default_rng(0)
+    K, y = rng.standard_normal((M, N)), 2.0**-540 * rng.standard_normal(M)
+    weight = 0.3 * 2.0**-540 if squared else 0.3
+    make, run = solver(squared)
+    solution = run(jnp.asarray(K), jnp.asarray(y), weight)
+    one = Exact.of(K, y, weight, squared).minimisers()[1][0]
+    for x in (1.5 * np.asarray(solution.x) + 2.0**-541, np.full(N, 2.0**-541)):
+        wrong = type(solution)(**{**vars(solution), "x": jnp.asarray(x)})
+        problem = make(operators.Matrix(jnp.asarray(K)), weight)
+        try:
+            found = certify(problem, wrong, jnp.asarray(y), distance=1e-170)
+        except ValueError:
+            continue
+        assert found.verdict == "refused" and away(x, one) <= found.distance
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("squared", [True, False])
+def test_what_is_not_finite_is_refused(squared, bad):
+    K, y = np.eye(2), np.array([1.0, 0.2])
+    problem = solver(squared)[0](operators.Matrix(jnp.asarray(K)), 0.5)
+    solution = ip.solve(problem, jnp.asarray(y))
+    wrong = type(solution)(**{**vars(solution), "x": jnp.array([bad, 0.0])})
+    try:
+        found = certify(problem, wrong, jnp.asarray(y))
+    except ValueError as error:
+        assert "finite" in str(error)
+        return
+    assert found.verdict == "refused" and not found.unique
