@@ -12,6 +12,7 @@ from jaxip.certificates._kkt import Minimiser, enclose, perturbed, stable_radius
 from jaxip.certificates._rational import exact_minimiser
 
 MOST_UNKNOWNS = 2000  # the whole matrix is written out up to here
+SMALLEST = 1e-100  # smaller numbers are refused, and greater ones than its inverse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +55,9 @@ def certify(
     check_nonnegative("operator_error", operator_error)
     check_nonnegative("data_error", data_error)
     instance = read(problem, solution, y, float(operator_error), float(data_error))
+    unfit = _unfit(instance)
+    if unfit:
+        return _refused(instance, unfit)
     found, arithmetic = _minimiser(instance)
     ball = gap_safe(instance)
     bound, reason, radius = ball.distance, ball.reason, 0.0
@@ -78,6 +82,25 @@ def certify(
         minimiser_error=found.error if isinstance(found, Minimiser) else math.inf,
         stable_radius=radius, reason=reason, data_model=_data_model(instance),
         arithmetic=arithmetic,
+    )  # fmt: skip
+
+
+def _unfit(instance: Instance) -> str:
+    """Why nothing can be computed of this instance; empty where it can."""
+    if not np.all(np.isfinite(instance.x)):
+        return "x is not finite"
+    sizes = [np.max(np.abs(v), initial=0.0) for v in (instance.x, instance.y, instance.weights)]
+    sizes = [float(s) for s in (*sizes, instance.weights.min(), instance.norm) if s > 0]
+    if not all(SMALLEST < s < 1 / SMALLEST for s in sizes):
+        return "numbers of this size have squares that underflow or overflow: rescale the problem"
+    return ""
+
+
+def _refused(instance: Instance, reason: str) -> Certificate:
+    return Certificate(
+        verdict="refused", distance=math.inf, value_error=math.inf, unique=False, minimiser=None,
+        minimiser_error=math.inf, stable_radius=0.0, reason=reason,
+        data_model=_data_model(instance), arithmetic="float64, rounding bounded",
     )  # fmt: skip
 
 

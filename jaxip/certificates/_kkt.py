@@ -66,12 +66,13 @@ def perturbed(instance: Instance, K: np.ndarray, found: Minimiser, data_error: f
     support, change = np.flatnonzero(found.x), instance.operator_error
     size = float(np.linalg.norm(found.x)) + found.error
     moved = data_error + change * size  # of the residual, before x answers
-    if moved == 0:
+    if change == 0 and data_error == 0:
         return 0.0
     margin = found.margin - change * found.residual
     norms = np.linalg.norm(K, axis=0) + change
-    if len(support) == 0:
-        return 0.0 if np.all(norms * moved < margin) else math.inf
+    if len(support) == 0:  # at zero the level of the SR-LASSO is |y|, which moves too
+        lost = norms * moved + (0 if instance.squared else instance.weights * data_error)
+        return 0.0 if np.all(lost < margin) else math.inf
     least, largest = _singular_values(K[:, support])
     if least <= change or not instance.squared:
         return math.inf

@@ -26,13 +26,13 @@ class WARPdState(eqx.Module):
 
 
 class WARPd(AbstractSolver):
-    """PDHG whose weight shrinks with the error: `W = C (delta + omega)`, `omega <- nu (delta +
-    omega)` every `inner_steps` steps, `omega_0 = C2 |y|`, steps `step W / |K|`, `step / (W |K|)`.
+    """PDHG whose primal step shrinks with the error omega of R that is believed at a restart.
 
-    Sharpness: `|x - x*| <= C1 (objective - minimum) + C2 |A x - y|` up to the noise, the C above
-    is `C1 / C2` under a constraint (WARPd) and `C1` without (WARPdSR). The dual is kept at a
-    restart and the last pair handed on. `delta`, an error in the units of x, is where the weight
-    stops to shrink: taken far under the noise it only slows the proof down.
+    Sharpness: `|x - x*| <= C1 (R(x) - R(x*) + C2 violation)`. From `omega = C2 |y|`, restart after
+    restart: `d = C1 (delta + omega)`, `inner_steps` steps with `step_size d / (q |K|)` and
+    `step_size q / (d |K|)`, `omega <- nu (delta + omega)`. Under a constraint q = C2 (WARPd);
+    else q = 1 and R is the penalty without its weight, C2 one over it (WARPdSR). The last pair
+    is handed on, the dual with it. `delta`, a value of R, is where the steps stop to change.
     Source: Colbrook (2022), WARPd; arXiv 2110.12437.
     """
 
@@ -83,8 +83,8 @@ class WARPd(AbstractSolver):
         return WARPdState(x, z, tree_zeros(z), z, omega, count)
 
     def step(self, problem, y, state: WARPdState) -> WARPdState:
-        factor = self.C1 / self.C2 if problem.constrained else self.C1
-        weight = factor * (self.delta + state.omega)
+        distance = self.C1 * (self.delta + state.omega)
+        weight = distance / self.C2 if problem.constrained else distance
         tau, sigma = (self.step_size * weight / self.norm, self.step_size / (weight * self.norm))
         x, z = primal_dual_step(problem, y, state.x, state.z, tau, sigma)
         count = state.count + 1

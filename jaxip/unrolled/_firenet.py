@@ -21,7 +21,8 @@ def firenet(
     Each layer has primal and dual steps (`tau`, `sigma`, relative to the schedule that the norm of
     the data sets), weight and weights of its own, all learned. Objective errors fall by e per
     restart where the problem is sharp and `inner_steps` large enough: FIRENET needs no training.
-    A network proves nothing, trained or not: only `solve` does. `norm` is `|K|`, where no bound is known.
+    A network proves nothing, trained or not: only `solve` does. `norm` is `|K|`, where no bound is
+    known.
     Raises: ValueError where no bound of `|K|` is known.
     Source: Colbrook, Antun and Hansen (2022), theorem 3.
     """

@@ -72,7 +72,8 @@ class LISTA(AbstractLISTA):
         A, tau, thresholds = _begin(problem, num_layers, selection)
         B = tau * jnp.conj(A.T)
         W = jnp.eye(A.shape[1], dtype=A.dtype) - _matmul(B, A)
-        return cls((W,) * num_layers, (B,) * num_layers, thresholds, selection)
+        layers = {"W": (W,) * num_layers, "B": (B,) * num_layers}
+        return cls(**layers, thresholds=thresholds, selection=selection)
 
     def points(self):
         pairs = zip(self.W, self.B, strict=True)
@@ -105,7 +106,8 @@ class LISTACP(AbstractLISTA):
     ) -> "LISTACP":
         """`W = tau A`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA."""
         A, tau, thresholds = _begin(problem, num_layers, selection)
-        return cls(Matrix(A), (tau * A,) * num_layers, thresholds, selection)
+        W = (tau * A,) * num_layers
+        return cls(A=Matrix(A), W=W, thresholds=thresholds, selection=selection)
 
     def points(self):
         return [lambda x, y, W=W: x + Matrix(W).rmv(y - self.A.mv(x)) for W in self.W]
@@ -136,7 +138,9 @@ class TiLISTA(AbstractLISTA):
     ) -> "TiLISTA":
         """`W = tau A`, `a = 1`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA."""
         A, tau, thresholds = _begin(problem, num_layers, selection)
-        return cls(Matrix(A), tau * A, jnp.ones(num_layers, tau.dtype), thresholds, selection)
+        ones = jnp.ones(num_layers, tau.dtype)
+        op, W = Matrix(A), tau * A
+        return cls(A=op, W=W, steps=ones, thresholds=thresholds, selection=selection)
 
     def points(self):
         return [lambda x, y, a=a: _coupled(x, y, a, self.A, Matrix(self.W)) for a in self.steps]
@@ -167,8 +171,9 @@ class ALISTA(AbstractLISTA):
     ) -> "ALISTA":
         """`a = 1`, `theta = weight / (1.001 |A|^2)`."""
         A, tau, thresholds = _begin(problem, num_layers, selection)
-        steps = jnp.ones(num_layers, tau.dtype)
-        return cls(Matrix(A), Matrix(alista_weights(A)), steps, thresholds, selection)
+        ones = jnp.ones(num_layers, tau.dtype)
+        op, W = Matrix(A), Matrix(alista_weights(A))
+        return cls(A=op, W=W, steps=ones, thresholds=thresholds, selection=selection)
 
     def points(self):
         return [lambda x, y, a=a: _coupled(x, y, a, self.A, self.W) for a in self.steps]

@@ -93,13 +93,21 @@ def unroll(
     `solver=None` takes the default one for the problem. With `tied=False` each layer has steps,
     thresholds and weights of its own. Raises: ValueError where the steps are too long.
     """
-    solver = default_solver(problem) if solver is None else solver
-    solver.check(problem)
+    step = default_solver(problem) if solver is None else solver
+    step.check(problem)
     if not tied:
-        own, shared = _split((solver, problem))
+        own, shared = _split((step, problem))
         own = jax.tree.map(lambda v: jnp.broadcast_to(v, (num_layers, *v.shape)), own)
-        solver, problem = eqx.combine(own, shared)
-    return Unrolled(solver, problem, num_layers, tied=tied, checkpoint=checkpoint, learned=learned)
+        step, problem = eqx.combine(own, shared)
+    return Unrolled(
+        step,
+        problem,
+        num_layers,
+        tied=tied,
+        checkpoint=checkpoint,
+        inline=inline,
+        learned=learned,
+    )
 
 
 @eqx.filter_jit

@@ -27,6 +27,26 @@ def fourier():
     return problems.SRLasso(A, 0.1, synthesis=W), A @ image
 
 
+def denoising():
+    """A real image with noise, of least total variation."""
+    y = jnp.zeros((6, 7)).at[1:4, 2:6].set(1.0) + 0.1 * jax.random.normal(jax.random.key(0), (6, 7))
+    return problems.TVQCBP(operators.Identity((6, 7), jnp.dtype(float)), 0.5), y
+
+
+def variation():
+    """Least total variation of a complex image behind a part of its Fourier transform."""
+    mask = operators.uniform_random((8, 8), 0.6, key=jax.random.key(0)).at[4, 4].set(1)
+    A = operators.SubsampledFourier(mask)
+    noise = 0.05 * mask * jax.random.normal(jax.random.key(1), (8, 8), complex)
+    y = A @ jnp.zeros((8, 8), complex).at[2:6, 3:7].set(1 + 0.5j) + noise
+    return problems.TVQCBP(A, jnp.linalg.norm(noise)), y
+
+
+def warpd(problem):
+    """Constants that are about right for these sizes, and noise of a few per cent."""
+    return solvers.WARPd.for_problem(problem, C1=1.0, C2=1.0, delta=0.1)
+
+
 def slow_restarts(problem):
     """FIRENET with enough inner steps: with 40 it stalls above the gap, and says so."""
     return solvers.Restarted.for_problem(problem, inner_steps=100)
@@ -45,6 +65,10 @@ CASES = {
     "Polished images": (solvers.Polished.for_problem, fourier),
     "ParameterFree complex": (solvers.ParameterFree.for_problem, lambda: dense("QCBP", complex)),
     "ParameterFree images": (solvers.ParameterFree.for_problem, fourier),
+    "WARPd complex": (warpd, lambda: dense("QCBP", complex)),
+    "WARPd SR-LASSO images": (warpd, fourier),
+    "NESTA real": (solvers.NESTA.for_problem, denoising),
+    "NESTA complex": (solvers.NESTA.for_problem, variation),
 }
 
 

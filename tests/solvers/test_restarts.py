@@ -79,6 +79,13 @@ def test_known_sharpness_converges_and_too_large_an_alpha_never_does(gaussian):
     assert first_within(gaussian, wrong, 1e-1, 3000) is None
 
 
+def test_warpd_needs_at_most_250_with_the_same_constants(gaussian):
+    solver = solvers.WARPd.for_problem(gaussian[0], C1=1 / KAPPA, C2=KAPPA, delta=1e-5)
+    assert solver.inner_steps == 14  # ceil(2 |K| / nu)
+    assert first_within(gaussian, solver, 5e-6, 250) is not None
+    assert first_within(gaussian, solver, 1e-11, 2000) is not None
+
+
 def test_the_instances_run_in_the_order_of_the_full_schedule(gaussian):
     """Every run ends at the least `h = (|i| + 1)^2 (j + 1)^2 k` that any instance had left."""
     problem, y, _ = gaussian
