@@ -23,11 +23,30 @@ DATA = pathlib.Path(
 )
 
 
+# minutes in all: `pytest -m deep`, the second step of CI
+DEEP = {
+    "interop", "unrolled", "test_adversarial.py", "test_bounds.py", "test_calibration.py",
+    "test_certify.py", "test_conditions.py", "test_digits.py", "test_instability.py",
+    "test_learned_parameters.py", "test_least_squares.py", "test_nesta.py", "test_nufft.py",
+    "test_radon.py", "test_restarts.py", "test_stand_ins.py", "test_undecimated.py",
+    "test_weights.py",
+}  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Tests marked x64 state properties of float64 and are left out of the 32-bit pass."""
     for item in items:
+        if DEEP & {item.path.name, item.path.parent.name}:
+            item.add_marker(pytest.mark.deep)
         if not X64 and item.get_closest_marker("x64"):
             item.add_marker(pytest.mark.skip(reason="x64: a property of float64"))
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Drop the programs of a file: thousands of them exhaust the memory maps of a process."""
+    if nextitem is None or nextitem.path != item.path:
+        jax.clear_caches()
 
 
 @pytest.fixture

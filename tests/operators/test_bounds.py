@@ -34,7 +34,7 @@ def _tried(op, key):
     return *ops.norm_bounds(op, key=key, num_steps=8), ops.materialise(op)
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", {n.split("-")[0]: n for n in MAKERS}.values())
 def test_the_bracket_is_blind_to_scale(name):
     """That it holds the norm is in the battery of test_properties."""
     for values in _stated(MAKERS[name](), jnp.asarray(SCALES, DTYPE)):

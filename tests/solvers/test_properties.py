@@ -80,7 +80,13 @@ def test_every_solver_is_in_the_list_twice():
                 assert listed.count(value) >= 2, f"{name} is not in the list twice"
 
 
-@pytest.mark.parametrize("name", CASES)
+SECOND = {"ISTA complex", "FISTA real", "Restarted images", "Polished images",
+          "ParameterFree images", "WARPd complex", "NESTA complex"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.deep] * (n in SECOND)) for n in CASES]
+)
 def test_promises(name):
     maker, case = CASES[name]
     problem, y = case()
