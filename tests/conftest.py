@@ -29,7 +29,7 @@ DEEP = {
     "test_certify.py", "test_conditions.py", "test_digits.py", "test_instability.py",
     "test_learned_parameters.py", "test_least_squares.py", "test_nesta.py", "test_nufft.py",
     "test_radon.py", "test_restarts.py", "test_stand_ins.py", "test_undecimated.py",
-    "test_weights.py",
+    "test_unet_recipe.py", "test_weights.py",
 }  # fmt: skip
 
 

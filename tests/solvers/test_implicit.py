@@ -31,7 +31,12 @@ def setup(dtype):
 
 
 CASES = [
-    *(pytest.param(name, complex, id=f"{name}-complex") for name in CLASSES),
+    pytest.param("QCBP", complex, id="QCBP-complex"),
+    *(
+        pytest.param(name, complex, id=f"{name}-complex", marks=pytest.mark.deep)
+        for name in CLASSES
+        if name != "QCBP"
+    ),  # fmt: skip
     *(pytest.param(name, float, id=f"{name}-real", marks=pytest.mark.slow) for name in CLASSES),
 ]
 

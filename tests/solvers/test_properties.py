@@ -80,12 +80,13 @@ def test_every_solver_is_in_the_list_twice():
                 assert listed.count(value) >= 2, f"{name} is not in the list twice"
 
 
-SECOND = {"ISTA complex", "FISTA real", "Restarted images", "Polished images",
-          "ParameterFree images", "WARPd complex", "NESTA complex"}  # fmt: skip
+DEEP = {"ISTA complex", "FISTA real", "Restarted images", "Polished images", "Polished complex",
+        "ParameterFree images", "ParameterFree complex", "WARPd complex", "NESTA complex",
+        "NESTA real"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.deep] * (n in SECOND)) for n in CASES]
+    "name", [pytest.param(n, marks=[pytest.mark.deep] * (n in DEEP)) for n in CASES]
 )
 def test_promises(name):
     maker, case = CASES[name]
