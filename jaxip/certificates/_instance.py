@@ -22,8 +22,9 @@ class Instance:
     """`min_x R(x) + phi(|K x - y|)`, R the weighted l1 norm, phi the square's half or the norm.
 
     `u` is a dual vector that is feasible for every problem within the errors, `gap` an upper bound
-    of `P(x) - P(x*)` there, `slack_j` a lower bound of `w_j - |<k_j, u>|`. `columns(S)` are those
-    of K, each wrong by at most `column_error`.
+    of `P(x) - D(u)` for each, `slack_j` a lower bound of `w_j - |<k_j, u>|`. `phase_j` is that of
+    `<k_j, u>` as computed, and `kept_j` a lower bound of `w_j` less the error of that product.
+    `columns(S)` are those of K, each wrong by at most `column_error`.
     """
 
     x: np.ndarray
@@ -34,6 +35,8 @@ class Instance:
     gap: float
     u: np.ndarray
     slack: np.ndarray
+    phase: np.ndarray
+    kept: np.ndarray
     norm: float
     operator_error: float
     data_error: float
@@ -63,11 +66,12 @@ def _measure(problem, x, z, y, operator_error: float, data_error: float) -> Inst
     errors = (rounded + operator_error, data_error)
     candidates = (_feasible(problem, w, y, weights, squared, *errors)
                   for w in (z, problem.residual_dual(x, y)))  # fmt: skip
-    below, u, slack = max(candidates, key=lambda c: c[0])
+    below, *dual = max(candidates, key=lambda c: c[0])
+    u, slack, phase, kept = dual
     return Instance(
         x=flat_x, y=flat_y, weights=weights, squared=squared, value=value,
-        gap=max(0.0, value - below) + 4 * UNIT * abs(value), u=u, slack=slack, norm=norm,
-        operator_error=operator_error, data_error=data_error,
+        gap=max(0.0, value - below) + 4 * UNIT * abs(value), u=u, slack=slack, phase=phase,
+        kept=kept, norm=norm, operator_error=operator_error, data_error=data_error,
         column_error=0.0 if isinstance(K, Matrix) else rounded,
         columns=lambda index: _columns(K, index),
     )  # fmt: skip
@@ -82,13 +86,16 @@ def _value_above(problem, x, y, squared, operator_error, data_error) -> float:
 
 
 def _feasible(problem, z, y, weights, squared, operator_error, data_error):
-    """`(D(u), u, slack)`: z turned to u = -s z and shrunk until feasible, its value from below."""
+    """`(D(u), u, slack, phase, kept)`: u = -s z, shrunk until feasible, its value from below."""
     direction = -_flat(z)
     size = float(np.linalg.norm(direction)) * OUT
     if not (size > 0 and math.isfinite(size)):
-        return 0.0, np.zeros_like(direction), weights.copy()
+        phase = np.ones_like(_flat_image(problem.K.rmv(z)))
+        return 0.0, np.zeros_like(direction), weights.copy(), phase, weights.copy()
     noise = operator_error * size
-    correlation = np.abs(_flat_image(problem.K.rmv(z))) * OUT + noise
+    products = -_flat_image(problem.K.rmv(z))
+    modulus = np.abs(products)
+    correlation = modulus * OUT + noise
     largest = float(np.max(correlation / weights))
     most = (1 - 16 * UNIT) / largest if largest > 0 else math.inf
     inner = float(np.real(np.vdot(direction, _flat(y))))
@@ -98,7 +105,8 @@ def _feasible(problem, z, y, weights, squared, operator_error, data_error):
     value = scale * inner - data_error * scale * size - (scale * size) ** 2 / 2 * squared
     below = max(0.0, value - 16 * UNIT * abs(scale * inner))
     slack = np.maximum(0, weights - scale * correlation - 16 * UNIT * weights)
-    return below, scale * direction, slack
+    phase = np.where(modulus > 0, products / np.where(modulus > 0, modulus, 1), 1)
+    return below, scale * direction, slack, phase, (weights - scale * noise) * (1 - 16 * UNIT)
 
 
 def _columns(K, index: np.ndarray) -> np.ndarray:

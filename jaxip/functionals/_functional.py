@@ -14,8 +14,8 @@ from jaxip.functionals._proximal import (
     project_box,
     project_l2_ball,
     shrink_l2,
-    soft_threshold,
 )
+from jaxip.functionals._soft_threshold import soft_threshold
 
 
 class AbstractFunctional(eqx.Module):
@@ -83,9 +83,12 @@ class L1(AbstractNorm):
 
 
 class GroupL2(AbstractNorm):
-    """`f(x) = weight sum_g |x_g|_2`, groups along one axis: isotropic TV on a gradient (axis 0)."""
+    """`f(x) = sum_g weight_g |x_g|_2`, groups along one axis: isotropic TV on a gradient (axis 0).
 
-    weight: Scalar = eqx.field(converter=as_scalar, default=1.0)
+    `weight` is a scalar, or has one positive entry a group.
+    """
+
+    weight: Float[Array, "..."] = eqx.field(converter=as_scalar, default=1.0)
     axis: int = eqx.field(static=True, default=0)
 
     def __check_init__(self):
@@ -95,16 +98,18 @@ class GroupL2(AbstractNorm):
         return self.weight * _group_norms(x, self.axis)
 
     def prox(self, x: Array, step) -> Array:
-        return group_soft_threshold(x, step * self.weight, self.axis)
+        t = step * self.weight
+        t = jnp.expand_dims(t, self.axis) if t.ndim else t
+        return group_soft_threshold(x, t, self.axis)
 
     def dual_norm(self, z: Array, slack=0.0) -> Scalar:
-        return jnp.max(_group_norms(z, self.axis) + slack) / self.weight
+        return jnp.max((_group_norms(z, self.axis) + slack) / self.weight)
 
     def smallest_weight(self) -> Scalar:
-        return self.weight
+        return jnp.min(self.weight)
 
     def largest_weight(self) -> Scalar:
-        return self.weight
+        return jnp.max(self.weight)
 
 
 class SquaredL2(AbstractFunctional):

@@ -7,16 +7,10 @@ from jaxip._tree import tree_norm, tree_scale
 from jaxip._types import Array, Float, Inexact, PyTree, Scalar
 
 
-def soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float) -> Array:
-    """`argmin_z t |z|_1 + |z - x|^2 / 2 = x max(0, 1 - t/|x|)`: modulus shrunk, phase kept.
-
-    The derivative is 0 where `|x| <= t`, at 0 too.
-    """
+def hard_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float) -> Array:
+    """`argmin_z t |z|_0 + |z - x|^2 / 2`: x where `|x| > sqrt(2 t)`, else 0 (not convex)."""
     square = abs2(x)
-    t = jnp.asarray(t, square.dtype)
-    outside = square > t * t
-    size = jnp.sqrt(jnp.where(outside, square, 1))
-    return jnp.where(outside, x * (1 - t / size), 0)
+    return jnp.where(square > 2 * jnp.asarray(t, square.dtype), x, 0)
 
 
 def group_soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float, axis: int):

@@ -112,6 +112,15 @@ class Matrix(AbstractLinearOperator):
         # |M| entrywise has norm at most sqrt(min(m, n)) |M|; a complex product costs 4 roundings
         return (max(rows, columns) + 4) * float(np.sqrt(min(rows, columns)))
 
+    def rounding_norm(self):
+        """By the Frobenius norm of M, which is that of |M| entrywise: one reading of M."""
+        matrix = jax.lax.stop_gradient(self.matrix)
+        square = jnp.sum(abs2(matrix))
+        info = jnp.finfo(square.dtype)
+        lost = float(np.sqrt(info.tiny * matrix.size))  # by squares that underflow
+        growth = 1 + 4 * matrix.size * float(info.eps)  # of a sum in any order
+        return (max(matrix.shape) + 4) * (jnp.sqrt(square * growth) + lost)
+
 
 def gaussian_matrix(
     rows: int, columns: int, *, dtype=None, key: PRNGKeyArray

@@ -50,6 +50,10 @@ class AbstractLinearOperator(eqx.Module):
         """A static c with `|fl(A x) - A x| <= c u |A| |x|`, u the unit roundoff; inf if unknown."""
         return float("inf")
 
+    def rounding_norm(self) -> Scalar:
+        """A C with `|fl(A x) - A x| <= C u |x|`, by default `rounding() |A|`; inf if unknown."""
+        return self.rounding() * self.norm_bounds()[1]
+
     def row_gram(self) -> PyTree | None:
         """The g with `A A^H = diag(g)` (a scalar or an array that broadcasts), or None."""
         return None
@@ -124,6 +128,9 @@ class Adjoint(AbstractLinearOperator):
 
     def rounding(self) -> float:
         return self.op.rounding()
+
+    def rounding_norm(self):
+        return self.op.rounding_norm()
 
     def row_gram(self):
         return self.op.column_gram()

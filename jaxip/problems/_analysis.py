@@ -7,22 +7,37 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._checks import as_scalar, describe, same_shapes
-from jaxip._tree import tree_axpy, tree_norm, tree_scale
+from jaxip._tree import tree_add, tree_norm, tree_scale, tree_sub
 from jaxip._types import PyTree, Scalar
-from jaxip.functionals import L1, AbstractNorm, GroupL2
-from jaxip.operators import AbstractLinearOperator, Gradient, Stack
+from jaxip.functionals import L1, AbstractFunctional, AbstractNorm
+from jaxip.operators import AbstractLinearOperator, Stack
 from jaxip.problems import _enclosure as enclosure
+from jaxip.problems._constraint import check_constraint, farthest, is_bounded, lack_of, support
 from jaxip.problems._fidelity import AbstractFidelity, Ball, Norm, Squared, data_conj_prox
-from jaxip.problems._kernel import kills_constants, least_gain, solve_gram
+from jaxip.problems._kernel import (
+    image_of,
+    is_plain,
+    least_gain,
+    observe,
+    preimage,
+    with_image,
+)
 from jaxip.problems._problem import AbstractProblem, move_to_ball
+from jaxip.problems._seen import dot, seen_kernel, times
 
 
 class AbstractAnalysis(AbstractProblem):
-    """`min_x weight g(D x) + phi(|A x - y|)`, g a norm; duals are pairs `(z_A, z_D)`."""
+    """`min_(x in C) weight g(D x) + phi(|A x - y|)`, g a norm; duals are pairs `(z_A, z_D)`.
+
+    The constraint C is None, `NonNegative()` or a finite `Box`; a `Stack` as D with a
+    `SeparableSum` as norm adds up regularisers. A D whose unknown is more than the image (TGV)
+    says so in `_kernel.py`.
+    """
 
     A: eqx.AbstractVar[AbstractLinearOperator]
     D: eqx.AbstractVar[AbstractLinearOperator]
     norm: eqx.AbstractVar[AbstractNorm]
+    constraint: eqx.AbstractVar[AbstractFunctional | None]
 
     @property
     @abc.abstractmethod
@@ -30,54 +45,70 @@ class AbstractAnalysis(AbstractProblem):
         """The factor in front of g."""
 
     def __check_init__(self):
-        a, d = self.A.in_structure(), self.D.in_structure()
+        a, d = self.data_operator.in_structure(), self.D.in_structure()
         if not same_shapes(a, d):
             raise ValueError(f"analysis: D takes {describe(d)}, but A takes {describe(a)}")
+        check_constraint(self.constraint)
 
     @property
     def data_operator(self) -> AbstractLinearOperator:
-        return self.A
+        return observe(self.D, self.A)
 
     @property
     def K(self) -> AbstractLinearOperator:
-        return Stack(self.A, self.D)
+        return Stack(self.data_operator, self.D)
 
     def penalty(self, x: PyTree, unit: float = 0.0) -> Scalar:
         value = self.regulariser_weight * enclosure.total(self.norm.terms(self.D.mv(x)), unit)
+        if self.constraint is not None:
+            value = value + self.constraint(image_of(self.D, x))
         if unit == 0:
             return value
         rounded = enclosure.matvec_error(self.D, enclosure.norm(x, unit), unit)
-        root = jnp.sqrt(jnp.asarray(float(self.D.out_structure().size)))
+        entries = sum(leaf.size for leaf in jax.tree.leaves(self.D.out_structure()))
+        root = jnp.sqrt(jnp.asarray(float(entries)))
         return value + self.regulariser_weight * self.norm.largest_weight() * root * rounded
 
     def prox(self, x: PyTree, step: Scalar) -> PyTree:
-        return x
+        if self.constraint is None:
+            return x
+        return with_image(self.D, x, self.constraint.prox(image_of(self.D, x), step))
 
     def conj_prox(self, z: PyTree, step: Scalar, y: PyTree) -> PyTree:
         data, sparse = z
-        scaled = tree_scale(1 / self.regulariser_weight, sparse)
-        sparse = self.norm.conj_prox(scaled, step / self.regulariser_weight)
-        return (
-            data_conj_prox(self.fidelity, data, step, y),
-            tree_scale(self.regulariser_weight, sparse),
-        )
+        return data_conj_prox(self.fidelity, data, step, y), self.sparse_conj_prox(sparse, step)
+
+    def sparse_conj_prox(self, z: PyTree, step: Scalar) -> PyTree:
+        """The dual step of `weight g` alone."""
+        scaled = tree_scale(1 / self.regulariser_weight, z)
+        moved = self.norm.conj_prox(scaled, step / self.regulariser_weight)
+        return tree_scale(self.regulariser_weight, moved)
 
     def image(self, x: PyTree) -> PyTree:
-        return x
+        return image_of(self.D, x)
+
+    def feasible(self, x: PyTree, y: PyTree) -> PyTree:
+        """x moved to C; without C to the data constraint, where there is one."""
+        if self.constraint is not None or not self.constrained:
+            return self.prox(x, jnp.ones_like(tree_norm(x)))
+        return move_to_ball(self.data_operator, x, y, self.fidelity.residual_bound(tree_norm(y)))
 
     def residual_dual(self, x: PyTree, y: PyTree) -> PyTree:
         data = self.fidelity.dual_of(self.residual(x, y))
-        back = solve_gram(self.D, self.A.rmv(data))
-        return data, tree_scale(-1.0, self.D.mv(back))
+        back = tree_scale(-1.0, self.data_operator.rmv(data))
+        return data, preimage(self.D, back)
 
     def dual_value(self, z: PyTree, y: PyTree, *, unit: float = 0.0, most: Scalar | None = None):
-        """`-s Re<z_A, y> - phi*(s|z_A|) - s |A^H z_A + D^H z_D| r`, r an upper bound of `|x*|`.
+        """`s (inf_C Re <r, x> - Re <z_A, y>) - phi*(s|z_A|)` with `r = A^H z_A + D^H z_D`.
 
-        z is first moved to `A^H z_A + D^H z_D = 0` (exactly, up to rounding), then scaled by the
-        best s with `g*(s z_D) <= weight`. In iterations the last term, pure rounding, is left out.
+        z is first moved so that the infimum is finite (without C: to r = 0) up to a rounding e,
+        then scaled by the best s with `g*(s z_D) <= weight`. A proof takes off `s |e| R`, R an
+        upper bound of `|x*|`; iterations leave this out.
         """
         data, sparse = self._balance(z)
+        pull = self._pull(data, sparse)
         size, inner = enclosure.norm(data, unit), enclosure.inner(-data, y, unit)
+        inner = inner + support(self.constraint, image_of(self.D, pull), unit)
         gauge = self.norm.dual_norm(sparse) / self.regulariser_weight
         gauge = enclosure.outward(gauge, unit, +1)
         longest = 1 / jnp.maximum(gauge, jnp.sqrt(jnp.finfo(gauge.dtype).tiny))
@@ -92,50 +123,61 @@ class AbstractAnalysis(AbstractProblem):
 
     def initial_weight(self, y: PyTree, norm: Scalar) -> Scalar:
         dual = self.fidelity.dual_size(tree_norm(self.fidelity.dual_of(y)), jnp.ones_like(norm))
-        back = tree_norm(self.A.rmv(y))
+        back = tree_norm(self.data_operator.rmv(y))
         return back / (norm * norm * jnp.where(dual > 0, dual, 1))
 
+    def _pull(self, data: PyTree, sparse: PyTree) -> PyTree:
+        return tree_add(self.data_operator.rmv(data), self.D.rmv(sparse))
+
+    def _lack(self, pull: PyTree) -> PyTree:
+        image = lack_of(self.constraint, image_of(self.D, pull))
+        return with_image(self.D, tree_scale(-1.0, pull), image)
+
     def _balance(self, z: PyTree) -> PyTree:
-        """The nearby pair with `A^H z_A + D^H z_D = 0`: constants by A, the rest by D."""
+        """The nearby pair whose pull lacks nothing: the kernel of D by A, the rest by D."""
         data, sparse = z
-        r = self.A.rmv(data) + self.D.rmv(sparse)
-        if kills_constants(self.D):
-            seen = self.A.mv(jnp.ones(r.shape, r.dtype))
-            square = tree_norm(seen) ** 2
-            amount = -jnp.sum(r) / jnp.where(square > 0, square, 1)
-            shift = jax.tree.map(lambda v: amount.astype(v.dtype) * v, seen)
-            data = tree_axpy(1.0, shift, data)
-            r = r + self.A.rmv(shift)
-        return data, tree_axpy(-1.0, self.D.mv(solve_gram(self.D, r)), sparse)
+        if is_plain(self.D) and is_bounded(self.constraint):
+            return z
+        lack = self._lack(self._pull(data, sparse))
+        for basis, seen, _ in seen_kernel(self.D, self.data_operator, lack):
+            shift = times(dot(basis, lack), seen)
+            data = tree_add(data, shift)
+            lack = tree_sub(lack, self.data_operator.rmv(shift))
+        return data, tree_add(sparse, preimage(self.D, lack))
 
     def _imbalance(self, data: PyTree, sparse: PyTree, unit: float) -> Scalar:
-        left = enclosure.norm(self.A.rmv(data) + self.D.rmv(sparse), unit)
-        rounded = enclosure.matvec_error(self.A, enclosure.norm(data, unit), unit)
+        left = enclosure.norm(self._lack(self._pull(data, sparse)), unit)
+        size = enclosure.norm(data, unit)
+        rounded = enclosure.matvec_error(self.data_operator, size, unit)
         return left + rounded + enclosure.matvec_error(self.D, enclosure.norm(sparse, unit), unit)
 
     def _reach(self, y: PyTree, most: Scalar | None) -> Scalar:
-        """An upper bound of `|x*|`: the varying part by D, the constant part by the data."""
+        """An upper bound of `|x*|`: off the kernel of D by D, in it by the data; or by C."""
+        if is_plain(self.D) and is_bounded(self.constraint):
+            return jnp.asarray(farthest(self.constraint, self.D.in_structure().shape))
         size = tree_norm(y)
         value = self.fidelity.value(size) if most is None else most
         least = self.regulariser_weight * self.norm.smallest_weight() * least_gain(self.D)
         varying = value / least
-        if not kills_constants(self.D):
+        like = jax.eval_shape(self.data_operator.rmv, y)
+        parts = seen_kernel(self.D, self.data_operator, like)
+        if not parts:
             return varying * (1 + 1e-10)
-        ones = jnp.ones(self.A.in_structure().shape, jax.tree.leaves(y)[0].dtype)
-        _, upper = self.A.norm_bounds()
-        seen = tree_norm(self.A.mv(ones)) / jnp.sqrt(jnp.asarray(float(ones.size)))
+        _, upper = self.data_operator.norm_bounds()
+        blind = jnp.any(jnp.stack([~usable for _, _, usable in parts]))
+        spread = tree_norm([basis for basis, _, _ in parts])
         reach = size + self.fidelity.residual_bound(value) + upper * varying
-        constant = jnp.where(seen > 1e-8 * upper, reach / jnp.where(seen > 0, seen, 1), jnp.inf)
-        return (varying + constant) * (1 + 1e-6)
+        return (varying + jnp.where(blind, jnp.inf, reach * spread)) * (1 + 1e-6)
 
 
 class AnalysisLasso(AbstractAnalysis):
-    """`min_x 1/2 |A x - y|_2^2 + weight g(D x)`, g the 1-norm unless another norm is given."""
+    """`min_(x in C) 1/2 |A x - y|_2^2 + weight g(D x)`, g the 1-norm unless one is given."""
 
     A: AbstractLinearOperator
     weight: Scalar = eqx.field(converter=as_scalar)
     D: AbstractLinearOperator
     norm: AbstractNorm = eqx.field(kw_only=True, default_factory=L1)
+    constraint: AbstractFunctional | None = eqx.field(kw_only=True, default=None)
 
     @property
     def regulariser_weight(self) -> Scalar:
@@ -147,12 +189,13 @@ class AnalysisLasso(AbstractAnalysis):
 
 
 class AnalysisSRLasso(AbstractAnalysis):
-    """`min_x |A x - y|_2 + weight g(D x)`."""
+    """`min_(x in C) |A x - y|_2 + weight g(D x)`."""
 
     A: AbstractLinearOperator
     weight: Scalar = eqx.field(converter=as_scalar)
     D: AbstractLinearOperator
     norm: AbstractNorm = eqx.field(kw_only=True, default_factory=L1)
+    constraint: AbstractFunctional | None = eqx.field(kw_only=True, default=None)
 
     @property
     def regulariser_weight(self) -> Scalar:
@@ -164,12 +207,13 @@ class AnalysisSRLasso(AbstractAnalysis):
 
 
 class AnalysisQCBP(AbstractAnalysis):
-    """`min_x g(D x)` subject to `|A x - y|_2 <= radius`."""
+    """`min_(x in C) g(D x)` subject to `|A x - y|_2 <= radius`."""
 
     A: AbstractLinearOperator
     radius: Scalar = eqx.field(converter=as_scalar)
     D: AbstractLinearOperator
     norm: AbstractNorm = eqx.field(kw_only=True, default_factory=L1)
+    constraint: AbstractFunctional | None = eqx.field(kw_only=True, default=None)
 
     @property
     def regulariser_weight(self) -> Scalar:
@@ -178,22 +222,3 @@ class AnalysisQCBP(AbstractAnalysis):
     @property
     def fidelity(self) -> AbstractFidelity:
         return Ball(self.radius)
-
-    def feasible(self, x: PyTree, y: PyTree) -> PyTree:
-        return move_to_ball(self.A, x, y, self.radius)
-
-
-def TV(A: AbstractLinearOperator, weight: float | Scalar) -> AnalysisLasso:
-    """`1/2 |A x - y|_2^2 + weight sum |grad x|_2`, isotropic total variation of an image."""
-    shape = A.in_structure().shape
-    return AnalysisLasso(A=A, weight=weight, D=Gradient(shape), norm=GroupL2())
-
-
-def TVSR(A: AbstractLinearOperator, weight: float | Scalar) -> AnalysisSRLasso:
-    """`|A x - y|_2 + weight sum |grad x|_2`."""
-    return AnalysisSRLasso(A=A, weight=weight, D=Gradient(A.in_structure().shape), norm=GroupL2())
-
-
-def TVQCBP(A: AbstractLinearOperator, radius: float | Scalar) -> AnalysisQCBP:
-    """`min sum |grad x|_2` subject to `|A x - y|_2 <= radius`."""
-    return AnalysisQCBP(A=A, radius=radius, D=Gradient(A.in_structure().shape), norm=GroupL2())

@@ -49,8 +49,7 @@ def matvec_error(op: AbstractLinearOperator, size: Scalar, unit: float) -> Scala
     """`|fl(A v) - A v|` for `|v| <= size`, from above; 0 where the operator states no constant."""
     if unit == 0 or not is_enclosed(op):
         return jnp.zeros_like(size)
-    _, upper = op.norm_bounds()
-    error = op.rounding() * unit * upper * size
+    error = op.rounding_norm() * unit * size
     return jnp.where(jnp.isfinite(error), error, 0)
 
 

@@ -5,8 +5,64 @@ from functools import singledispatch
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._types import Array, Scalar
-from jaxip.operators import AbstractLinearOperator, Gradient, Shearlet
+from jaxip._tree import tree_zeros
+from jaxip._types import Array, PyTree, Scalar
+from jaxip.operators import AbstractLinearOperator, Gradient, Shearlet, Stack
+
+
+@singledispatch
+def observe(D, A: AbstractLinearOperator) -> AbstractLinearOperator:
+    """The map from the unknown of D to the data: A, unless the unknown is more than the image."""
+    return A
+
+
+def is_plain(D) -> bool:
+    """Whether the unknown of D is the image (static)."""
+    return image_of.dispatch(type(D)) is image_of.dispatch(object)
+
+
+@singledispatch
+def image_of(D, x: PyTree) -> PyTree:
+    """The image in the unknown x of D."""
+    return x
+
+
+@singledispatch
+def with_image(D, x: PyTree, image: PyTree) -> PyTree:
+    """x with another image in it."""
+    return image
+
+
+@singledispatch
+def kernel(D) -> tuple[PyTree, ...]:
+    """A real basis of the kernel of D."""
+    return ()
+
+
+@kernel.register
+def _(D: Gradient) -> tuple:
+    return (jnp.ones(D.shape),)
+
+
+@kernel.register
+def _(D: Stack) -> tuple:
+    return min((kernel(op) for op in D.ops), key=len)
+
+
+@singledispatch
+def preimage(D, lack: PyTree) -> PyTree:
+    """A z with `D^H z = lack`, for a lack orthogonal to the kernel of D."""
+    return D.mv(solve_gram(D, lack))
+
+
+@preimage.register
+def _(D: Stack, lack: PyTree) -> PyTree:
+    zeros = tuple(tree_zeros(op.mv(lack)) for op in D.ops)
+    chosen = _best_block(D)
+    return tuple(
+        preimage(op, lack) if place == chosen else zero
+        for place, (op, zero) in enumerate(zip(D.ops, zeros, strict=True))
+    )
 
 
 @singledispatch
@@ -41,15 +97,21 @@ def _(D: Shearlet) -> Scalar:
     return D.least_gain()
 
 
-@singledispatch
-def kills_constants(D) -> bool:
-    """Whether the kernel of D is the constant images (else it is 0)."""
-    return False
+@least_gain.register
+def _(D: Stack) -> Scalar:
+    return least_gain(D.ops[_best_block(D)])
 
 
-@kills_constants.register
-def _(D: Gradient) -> bool:
-    return True
+def _best_block(D: Stack) -> int:
+    """The block that carries the proof: one with a rule, and the least kernel."""
+    ruled = [place for place, op in enumerate(D.ops) if _has_rule(op)]
+    return min(ruled or [0], key=lambda place: len(kernel(D.ops[place])))
+
+
+def _has_rule(op: AbstractLinearOperator) -> bool:
+    gram = op.column_gram()
+    tight = gram is not None and jnp.ndim(gram) == 0
+    return tight or least_gain.dispatch(type(op)) is not least_gain.dispatch(object)
 
 
 def _tight(D: AbstractLinearOperator):

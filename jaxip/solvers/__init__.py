@@ -4,9 +4,12 @@ from jaxip.solvers._adjoint import AbstractAdjoint as AbstractAdjoint
 from jaxip.solvers._adjoint import Implicit as Implicit
 from jaxip.solvers._adjoint import Unroll as Unroll
 from jaxip.solvers._adjoint import implicit_residual as implicit_residual
+from jaxip.solvers._admm import ADMM as ADMM
 from jaxip.solvers._closing import relative_gap as relative_gap
+from jaxip.solvers._condat_vu import CondatVu as CondatVu
 from jaxip.solvers._fista import FISTA as FISTA
 from jaxip.solvers._fista import ISTA as ISTA
+from jaxip.solvers._halpern import Halpern as Halpern
 from jaxip.solvers._least_squares import cgls as cgls
 from jaxip.solvers._least_squares import tikhonov as tikhonov
 from jaxip.solvers._linear import LinearSolution as LinearSolution
@@ -33,3 +36,4 @@ from jaxip.solvers._weights import Discrepancy as Discrepancy
 from jaxip.solvers._weights import discrepancy as discrepancy
 from jaxip.solvers._weights import sure as sure
 from jaxip.solvers._weights import weight_path as weight_path
+from jaxip.solvers._working_set import WorkingSet as WorkingSet

@@ -14,8 +14,8 @@ from jax.scipy.linalg import solve_triangular
 
 from jaxip._tree import tree_where
 from jaxip._types import Array, Count, Flag, Float, PyTree, Scalar
-from jaxip.operators import AbstractLinearOperator, Matrix
 from jaxip.problems import AbstractProblem, Lasso, SRLasso
+from jaxip.solvers._dense import entries
 from jaxip.solvers._loop import Progress
 from jaxip.solvers._status import Status
 
@@ -59,21 +59,11 @@ def _(problem: SRLasso) -> Callable | None:
 
 
 def _rule(problem, target) -> Callable | None:
-    matrix = _entries(problem.K)
+    matrix = entries(problem.K)
     if matrix is None or jnp.iscomplexobj(matrix) or matrix.shape[1] > LARGEST:
         return None
     weights = jnp.broadcast_to(problem.regulariser.weights, matrix.shape[1:])
     return lambda x, y: _minimise(matrix, weights.astype(x.dtype), x, y, target)
-
-
-@singledispatch
-def _entries(op: AbstractLinearOperator) -> Array | None:
-    return None
-
-
-@_entries.register
-def _(op: Matrix):
-    return op.matrix
 
 
 class _State(eqx.Module):

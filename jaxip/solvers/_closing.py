@@ -20,25 +20,31 @@ def relative_gap(objective: Scalar, bound: Scalar) -> Scalar:
     return jnp.where(jnp.isfinite(objective) & jnp.isfinite(bound), gap, jnp.inf)
 
 
-def close(problem: AbstractProblem, x: PyTree, duals: tuple[PyTree, ...], y: PyTree):
-    """`(objective, bound, gap, violation)` of x and the best of the duals, in the dtype of y."""
+def close(problem: AbstractProblem, x: PyTree, duals: tuple[PyTree, ...], y: PyTree, goal: Scalar):
+    """`(objective, bound, gap, violation)` of x and the duals, in the dtype of y.
+
+    The bound is that of the first dual which shows `goal`, else of the best.
+    """
     dtype = jnp.finfo(jnp.result_type(*jax.tree.leaves(y))).dtype
-    arrays, rest = eqx.partition((problem, x, duals, y), eqx.is_inexact_array)
+    arrays, rest = eqx.partition((problem, x, duals, y, goal), eqx.is_inexact_array)
     arguments = eqx.combine(jax.lax.stop_gradient(arrays), rest)
     with jax.enable_x64(True):
-        problem, x, duals, y = to_float64(arguments)
+        problem, x, duals, y, goal = to_float64(arguments)
         violation = problem.violation(x, y, unit=UNIT)
         objective = problem.objective(x, y, unit=UNIT)
         most = jnp.where(violation > 0, jnp.inf, objective)
-        values = [problem.dual_value(z, y, unit=UNIT, most=most) for z in duals]
-        bounds = jnp.stack([jnp.where(jnp.isnan(value), 0, value) for value, _ in values])
-        best = jnp.max(bounds)
-        # no argmax: it is lowered after this block, and finds its index type in 32 bits
-        price = jnp.max(
-            jnp.stack(
-                [jnp.where(b == best, c, 0) for b, (_, c) in zip(bounds, values, strict=True)]
+
+        def value(z):
+            bound, price = problem.dual_value(z, y, unit=UNIT, most=most)
+            return jnp.where(jnp.isnan(bound), 0, bound), price
+
+        best, price = value(duals[0])
+        for z in duals[1:]:
+            shown = relative_gap(objective + price * violation, best) <= goal
+            other, cost = jax.lax.cond(
+                shown, lambda b, c, z: (b, c), lambda b, c, z: value(z), best, price, z
             )
-        )
+            best, price = jnp.maximum(best, other), jnp.where(other > best, cost, price)
         objective = objective + jnp.where(violation > 0, price * violation, 0)
         gap = relative_gap(objective, best)
         if dtype == jnp.float64:

@@ -72,12 +72,10 @@ def advance(problem, y, solver, goal, stop: Callable | None, check_every: int, n
 def _check(problem, y, solver, goal, stop, check_every, now: Progress, state) -> Progress:
     x, z = solver.primal(state), solver.dual(state)
     finite = tree_isfinite(x) & tree_isfinite(z)
-    shown = problem.feasible(x, y)
-    residual = problem.residual_dual(x, y)
+    objective, violation, residual = solver.assess(problem, y, state)
     duals = (*solver.candidates(state), residual)
     proof, bound, price = _best_dual(problem, y, duals, now)
-    violation = problem.violation(shown, y)
-    objective = problem.objective(shown, y) + price * violation
+    objective = objective + price * violation
     gap = relative_gap(objective, bound)
     kept = violation <= goal * problem.fidelity.residual_bound(jnp.zeros_like(gap))
     fallen = gap < STALL_FACTOR * now.mark
@@ -85,7 +83,7 @@ def _check(problem, y, solver, goal, stop, check_every, now: Progress, state) ->
     floor = FLOOR * jnp.finfo(gap.dtype).eps * tree_norm(y) / jnp.where(objective > 0, objective, 1)
     stalled = (since >= STALL_CHECKS) & (gap <= floor) & ((gap > MARGIN * goal) | ~kept)
     wanted = jnp.zeros((), bool) if stop is None else stop(x, z)
-    infeasible = _shown_infeasible(problem, y, shown, bound)
+    infeasible = _shown_infeasible(problem, y, problem.feasible(x, y), bound)
     code = jnp.asarray(RUNNING, jnp.int32)
     code = jnp.where(wanted, int(Status.not_converged), code)
     code = jnp.where(stalled, int(Status.undetermined), code)
@@ -127,7 +125,8 @@ def _shown_infeasible(problem: AbstractProblem, y: PyTree, x: PyTree, bound: Sca
     op, r = problem.data_operator, problem.residual(x, y)
     _, upper = op.norm_bounds()
     square = jnp.where(jnp.isfinite(upper) & (upper > 0), upper * upper, 1)
-    suspect = bound * square > 1e3 * problem.penalty(op.rmv(y))
+    back = problem.prox(op.rmv(y), jnp.zeros_like(bound))  # in the domain of the penalty
+    suspect = bound * square > 1e3 * problem.penalty(back)
     structure = structure_of(x)
 
     def normal(v):

@@ -67,7 +67,7 @@ class NESTA(AbstractSolver):
 
     def warm(self, problem, y, x, z) -> NESTAState:
         u = z[1]
-        size = tree_norm(problem.A.rmv(y))
+        size = tree_norm(problem.data_operator.rmv(y))
         eps = jnp.where(size > 0, size, 1)
         count = jnp.zeros((), jnp.int32)
         return NESTAState(x, x, x, tree_zeros(u), z, z, eps, eps * self.zeta, count)
@@ -120,7 +120,7 @@ class NESTA(AbstractSolver):
 
 def _pair(problem: AnalysisQCBP, u: PyTree) -> PyTree:
     """`(z_A, u)` with `A^H z_A + D^H u` orthogonal to the rows of A."""
-    seen = problem.A.mv(problem.D.rmv(u))
+    seen = problem.data_operator.mv(problem.D.rmv(u))
     gram = _gram(problem)
     scale = jnp.where(gram > 0, -1 / jnp.where(gram > 0, gram, 1), 0)
     return jax.tree.map(lambda v: scale.astype(v.real.dtype) * v, seen), u
@@ -136,4 +136,6 @@ def _gram(problem: AnalysisQCBP) -> Array:
 def _analysis(problem: AbstractProblem) -> AnalysisQCBP:
     if not isinstance(problem, AnalysisQCBP):
         raise ValueError(f"NESTA solves an AnalysisQCBP, not a {type(problem).__name__}")
+    if problem.constraint is not None:
+        raise ValueError("NESTA has no projection onto the data and a constraint on x at once")
     return problem

@@ -66,12 +66,11 @@ class PDHG(AbstractSolver):
         check_steps(self.tau, self.sigma, problem.K)
 
     def warm(self, problem, y, x, z) -> PDHGState:
-        dtype = tree_norm(x).dtype
-        norm = 1 / jnp.sqrt(self.tau * self.sigma)
-        guess = problem.initial_weight(y, norm) if self.omega is None else self.omega
-        omega = jnp.where((guess > 0) & jnp.isfinite(guess), guess, 1).astype(dtype)
+        own = self.omega is not None
+        guess = self.omega if own else start_weight(problem, y, self.tau, self.sigma)
+        omega = guess.astype(tree_norm(x).dtype)
         # a pair that is no zero knows its own balance: do not start from the guess again
-        start = self._mean(omega, x, z) if self.omega is None else omega
+        start = omega if own else mean_weight(omega, x, z)
         return PDHGState(x, z, x, z, start, omega, jnp.zeros((), jnp.int32))
 
     def step(self, problem, y, state: PDHGState) -> PDHGState:
@@ -80,7 +79,7 @@ class PDHG(AbstractSolver):
         x = tree_axpy(self.relaxation, tree_sub(primal, state.x), state.x)
         z = tree_axpy(self.relaxation, tree_sub(dual, state.z), state.z)
         count = state.count + 1
-        omega = self._balanced(state, primal, dual, count)
+        omega = rebalanced(state.omega, state.guess, (primal, dual), count, self.balance_until)
         return PDHGState(x, z, primal, dual, omega, state.guess, count)
 
     def primal(self, state: PDHGState) -> PyTree:
@@ -89,22 +88,43 @@ class PDHG(AbstractSolver):
     def dual(self, state: PDHGState) -> PyTree:
         return state.dual
 
-    def _balanced(self, state: PDHGState, x: PyTree, z: PyTree, count: Count) -> Scalar:
-        if self.balance_until < 16:
-            return state.omega
-        due = (count >= 16) & (count <= self.balance_until) & ((count & (count - 1)) == 0)
-        return lax.cond(due, lambda: self._mean(state.guess, x, z), lambda: state.omega)
-
-    def _mean(self, guess: Scalar, x: PyTree, z: PyTree) -> Scalar:
-        size_x, size_z = tree_norm(x), tree_norm(z)
-        usable = (size_x > 0) & (size_z > 0)
-        ratio = jnp.where(usable, size_x, 1) / jnp.where(usable, size_z, 1)
-        mean = jnp.where(usable, jnp.sqrt(guess) * jnp.sqrt(ratio), guess)
-        return mean.astype(guess.dtype)
-
 
 def primal_dual_step(problem: AbstractProblem, y, x, z, tau, sigma):
     """One application of the PDHG map with these steps: the new pair (x, z)."""
     moved = problem.prox(tree_axpy(-tau, problem.K.rmv(z), x), tau)
     ahead = tree_axpy(2.0, moved, tree_scale(-1.0, x))
     return moved, problem.conj_prox(tree_axpy(sigma, problem.K.mv(ahead), z), sigma, y)
+
+
+def start_weight(problem: AbstractProblem, y: PyTree, tau: Scalar, sigma: Scalar) -> Scalar:
+    """The problem's guess at `|x*| / |z*|`, or 1 where it has none."""
+    guess = problem.initial_weight(y, 1 / jnp.sqrt(tau * sigma))
+    return jnp.where((guess > 0) & jnp.isfinite(guess), guess, 1)
+
+
+def mean_weight(omega: Scalar, x: PyTree, z: PyTree) -> Scalar:
+    """The geometric mean of omega and `|x| / |z|`; omega where one of them is zero."""
+    size_x, size_z = tree_norm(x), tree_norm(z)
+    usable = (size_x > 0) & (size_z > 0)
+    ratio = jnp.where(usable, size_x, 1) / jnp.where(usable, size_z, 1)
+    return jnp.where(usable, jnp.sqrt(omega) * jnp.sqrt(ratio), omega).astype(omega.dtype)
+
+
+def rebalanced(omega: Scalar, guess: Scalar, pair, count: Count, until: int) -> Scalar:
+    """`mean_weight` of the guess and the pair at steps 16, 32, ..., `until`; else omega."""
+    if until < 16:
+        return omega
+    due = (count >= 16) & (count <= until) & ((count & (count - 1)) == 0)
+    return lax.cond(due, lambda: mean_weight(guess, *pair), lambda: omega)
+
+
+def equalised(omega: Scalar, changes: tuple[PyTree, PyTree], count: Count, until: int) -> Scalar:
+    """At steps 8, 16, ..., `until`: omega times `sqrt(|a| / |b|)`, at most 10; else omega.
+
+    `changes` are the last ones of primal and dual, in one unit at this omega.
+    """
+    primal, dual = (tree_norm(change) for change in changes)
+    due = (count >= 8) & (count <= until) & ((count & (count - 1)) == 0)
+    usable = due & (dual > 0) & (primal > 0)
+    ratio = jnp.where(usable, primal, 1) / jnp.where(usable, dual, 1)
+    return (omega * jnp.clip(jnp.sqrt(ratio), 0.1, 10)).astype(omega.dtype)

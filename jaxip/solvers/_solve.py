@@ -1,20 +1,22 @@
 """`solve`: a problem and its data in, an image with a proof or an honest status out."""
 
 from collections.abc import Callable
-from functools import singledispatch
+from functools import partial, singledispatch
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxip._checks import as_scalar, check_positive
 from jaxip._numerics import epsilon
 from jaxip._tree import with_precision
-from jaxip._types import PyTree, Scalar
-from jaxip.problems import AbstractProblem, Lasso, is_enclosed
+from jaxip._types import PyTree, Scalar, Structure
+from jaxip.problems import AbstractAnalysis, AbstractProblem, Lasso, is_enclosed
 from jaxip.solvers._adjoint import AbstractAdjoint, Implicit
 from jaxip.solvers._closing import close
 from jaxip.solvers._fista import FISTA
+from jaxip.solvers._halpern import Halpern
 from jaxip.solvers._loop import RUNNING, Progress
 from jaxip.solvers._pdhg import PDHG
 from jaxip.solvers._solver import AbstractSolver
@@ -25,8 +27,16 @@ DEFAULT_GAP = {"float32": 1e-4, "float64": 1e-8}
 
 @singledispatch
 def default_solver(problem, norm: float | Scalar | None = None) -> AbstractSolver:
-    """The solver that `solve` takes for this problem: PDHG, or FISTA for a Lasso."""
-    return PDHG.for_problem(problem, norm)
+    """The solver that `solve` takes: the winner of a race, `benchmarks/which_solver_wins.py`.
+
+    Halpern's restarted iteration; over-relaxed PDHG for analysis and TV; FISTA for a Lasso.
+    """
+    return Halpern.for_problem(problem, norm)
+
+
+@default_solver.register
+def _(problem: AbstractAnalysis, norm=None) -> AbstractSolver:
+    return PDHG.for_problem(problem, norm, relaxation=1.8)
 
 
 @default_solver.register
@@ -43,7 +53,7 @@ def solve(
     start: tuple[PyTree, PyTree] | None = None,
     stop: Callable | None = None,
     max_steps: int = 10_000,
-    check_every: int = 10,
+    check_every: int | None = None,
     adjoint: AbstractAdjoint | None = None,
     throw: bool = False,
 ) -> Solution:
@@ -57,14 +67,14 @@ def solve(
     where the status is not optimal.
     """
     y = problem.check_data(y)
-    structure = jax.eval_shape(problem.K.mv, problem.start(y)[0])
-    y = with_precision(y, structure)
+    y = with_precision(y, _data_structure(problem, y))
     problem = with_precision(problem, y)
     goal = _goal(gap, y)
     stepper = default_solver(problem) if solver is None else with_precision(solver, y)
     stepper.check(problem)
-    pair = problem.start(y) if start is None else with_precision(start, y)
+    pair = None if start is None else with_precision(start, y)
     adjoint = Implicit() if adjoint is None else adjoint
+    check_every = stepper.check_every() if check_every is None else check_every
     num_checks = -(-max_steps // check_every)
     solution = _solve(problem, y, stepper, pair, goal, stop, adjoint, num_checks, check_every)
     if throw:
@@ -77,10 +87,11 @@ def solve(
 
 @eqx.filter_jit
 def _solve(problem, y, solver, pair, goal, stop, adjoint, num_checks, check_every) -> Solution:
+    pair = problem.start(y) if pair is None else pair
     progress = adjoint.run(problem, y, solver, pair, goal, stop, num_checks, check_every)
     x = problem.feasible(progress.pair[0], y)
     z = progress.pair[1]
-    objective, bound, gap, violation = close(problem, x, (progress.proof, z), y)
+    objective, bound, gap, violation = close(problem, x, (z, progress.proof), y, goal)
     status = _status(problem, progress, gap, violation, goal)
     return Solution(
         x=x,
@@ -98,6 +109,20 @@ def _solve(problem, y, solver, pair, goal, stop, adjoint, num_checks, check_ever
         enclosed=is_enclosed(problem.K),
         single=jnp.finfo(goal.dtype).bits == 32,
     )
+
+
+def _data_structure(problem, y: PyTree) -> Structure:
+    """Shapes and dtypes of `K x`."""
+    arrays, rest = eqx.partition((problem, y), lambda v: isinstance(v, jax.Array | np.ndarray))
+    leaves, static = jax.tree.flatten(rest)
+    return _traced_data.eval_shape(arrays, static, tuple(leaves))
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _traced_data(arrays, static, leaves):
+    # a function of this module, so that a second call finds the trace of the first
+    problem, y = eqx.combine(arrays, jax.tree.unflatten(static, leaves))
+    return problem.start(y)[1]
 
 
 def _status(problem, progress: Progress, gap, violation, goal):

@@ -42,6 +42,16 @@ class AbstractSolver(eqx.Module):
         """Duals worth trying for the bound, beside the residual direction."""
         return (self.dual(state),)
 
+    def assess(self, problem: AbstractProblem, y: PyTree, state: State):
+        """`(objective, violation, residual dual)` of the primal; for less where `A x` is known."""
+        x = self.primal(state)
+        shown = problem.feasible(x, y)
+        return problem.objective(shown, y), problem.violation(shown, y), problem.residual_dual(x, y)
+
+    def check_every(self) -> int:
+        """Steps between two checks of the gap: many, where a check costs as much as a step."""
+        return 10
+
     def init(self, problem: AbstractProblem, y: PyTree) -> State:
         """The state started at zero."""
         return self.warm(problem, y, *problem.start(y))

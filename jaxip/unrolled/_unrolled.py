@@ -1,5 +1,6 @@
 """A solver's steps as the layers of a network: `y -> image`, its constants learned."""
 
+import math
 from collections.abc import Callable
 
 import equinox as eqx
@@ -130,8 +131,6 @@ def _run(net: Unrolled, y: PyTree, every: bool) -> PyTree:
         state = solver.step(problem, y, state)
         return state, problem.image(solver.primal(state)) if every else None
 
-    if net.checkpoint:
-        layer = jax.checkpoint(layer, prevent_cse=net.inline)
     solver, problem = eqx.combine(first, shared)
     state = solver.warm(problem, y, *problem.start(y))
     state, images = (_inlined if net.inline else _scanned)(layer, state, own, net)
@@ -142,16 +141,36 @@ def _run(net: Unrolled, y: PyTree, every: bool) -> PyTree:
 
 
 def _scanned(layer: Callable, state, own: PyTree, net: Unrolled):
-    if net.tied:
-        return lax.scan(lambda s, _: layer(s, own), state, None, length=net.num_layers)
-    return lax.scan(layer, state, own)
+    step = (lambda s, _: layer(s, own)) if net.tied else layer
+    rows = None if net.tied else own
+    if not net.checkpoint:
+        return lax.scan(step, state, rows, length=net.num_layers)
+    size = math.isqrt(net.num_layers)
+    count, rest = divmod(net.num_layers, size)
+    cut = net.num_layers - rest
+    blocks = jax.tree.map(lambda v: v[:cut].reshape(count, size, *v.shape[1:]), rows)
+    block = lambda s, rows: lax.scan(step, s, rows, length=size)
+    state, images = lax.scan(jax.checkpoint(block, prevent_cse=False), state, blocks, length=count)
+    images = jax.tree.map(lambda v: v.reshape(cut, *v.shape[2:]), images)
+    state, more = lax.scan(step, state, jax.tree.map(lambda v: v[cut:], rows), length=rest)
+    return state, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), images, more)
 
 
 def _inlined(layer: Callable, state, own: PyTree, net: Unrolled):
-    images = []
-    for arrays in [own] * net.num_layers if net.tied else _unstacked(own, net.num_layers):
-        state, image = layer(state, arrays)
-        images.append(image)
+    rows = [own] * net.num_layers if net.tied else _unstacked(own, net.num_layers)
+    size = math.isqrt(net.num_layers) if net.checkpoint else net.num_layers
+
+    def block(state, rows):
+        images = []
+        for arrays in rows:
+            state, image = layer(state, arrays)
+            images.append(image)
+        return state, images
+
+    block, images = jax.checkpoint(block) if net.checkpoint else block, []
+    for start in range(0, net.num_layers, size):
+        state, some = block(state, rows[start : start + size])
+        images += some
     return state, jax.tree.map(lambda *rows: jnp.stack(rows), *images)
 
 

@@ -112,14 +112,24 @@ def test_errors_of_the_model_are_covered():
     assert 0 < furthest <= found.distance
 
 
-def test_duplicate_columns_are_refused_with_a_proved_value():
-    A, y, weight = draw(7, True)
-    A[:, 1] = A[:, 0] = A.T[np.argmax(np.abs(A.T @ y))]
-    problem = problems.Lasso(operators.Matrix(jnp.asarray(A)), weight)
+@pytest.mark.parametrize("squared", [True, False], ids=["Lasso", "SRLasso"])
+def test_duplicate_columns_are_refused_with_a_proved_value(squared):
+    """The minimisers are a segment; the distance that is proved holds both its ends."""
+    A, y, weight = draw(7, squared)
+    best = np.argmax(np.abs(A.T @ y))
+    A[:, [0, best]] = A[:, [best, 0]]
+    A[:, 1] = A[:, 0]
+    kind = problems.Lasso if squared else problems.SRLasso
+    problem = kind(operators.Matrix(jnp.asarray(A)), weight)
     solution = ip.solve(problem, jnp.asarray(y))
     found = certify(problem, solution, jnp.asarray(y))
     assert found.verdict == "refused" and not found.unique
-    assert found.value_error < 1e-6 * float(solution.objective) and found.distance < np.inf
+    assert found.value_error < 1e-6 * float(solution.objective)
+    x = np.asarray(solution.x)
+    mass = x[0] + x[1]
+    ends = [np.concatenate([pair, x[2:]]) for pair in ((mass, 0), (0, mass))]
+    assert abs(mass) > 0.1
+    assert max(np.linalg.norm(x - end) for end in ends) <= found.distance < np.inf
 
 
 def test_a_weight_over_the_critical_one_gives_zero():
@@ -130,9 +140,12 @@ def test_a_weight_over_the_critical_one_gives_zero():
     assert found.stable_radius > 0
 
 
-@pytest.mark.parametrize("fraction, well_posed", [(0.95, True), (0.7, False)])
-def test_complex_images_by_the_gap_alone(fraction, well_posed):
-    """With 70 % of the samples ten columns without slack are dependent: refused, and it says so."""
+@pytest.mark.parametrize("fraction", [0.95, 0.7])
+def test_complex_images_by_the_gap_alone(fraction):
+    """With 70 % of the samples the ten columns without slack are dependent over the complex field.
+
+    Turned to the phases of the dual, in real coordinates, they are not.
+    """
     mask = operators.uniform_random((8, 8), fraction, key=jax.random.key(0))
     A = operators.SubsampledFourier(mask)
     W = operators.Wavelet((8, 8), "haar", levels=2)
@@ -141,10 +154,8 @@ def test_complex_images_by_the_gap_alone(fraction, well_posed):
     problem = problems.SRLasso(A, 0.25, synthesis=W)
     solution = ip.solve(problem, y, gap=1e-10, max_steps=5_000)
     found = certify(problem, solution, y, distance=1e-2)
-    size = float(jnp.linalg.norm(solution.x))
-    assert not found.unique and found.distance < 10 * size
-    assert (found.distance < 0.01 * size) == well_posed
-    assert "singular value" in found.reason
+    assert not found.unique and "singular value" in found.reason
+    assert found.distance < 0.01 * float(jnp.linalg.norm(solution.x))
 
 
 def test_other_problems_and_negative_errors_are_told():

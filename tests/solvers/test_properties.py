@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxip import operators, problems, solvers, testing
+from jaxip import functionals, operators, problems, solvers, testing
 
 from .makers import make, parameter_of, random_data
 
@@ -42,6 +42,18 @@ def variation():
     return problems.TVQCBP(A, jnp.linalg.norm(noise)), y
 
 
+def penalised(constraint=None):
+    """The same data with a squared data term, total variation, and perhaps a constraint."""
+    _, y = variation()
+    A = operators.SubsampledFourier((jnp.abs(y) > 0).astype(float))
+    return problems.TV(A, 0.1, constraint=constraint), y
+
+
+def positive():
+    """Nonnegative images."""
+    return penalised(functionals.NonNegative())
+
+
 def warpd(problem):
     """Constants that are about right for these sizes, and noise of a few per cent."""
     return solvers.WARPd.for_problem(problem, C1=1.0, C2=1.0, delta=0.1)
@@ -67,8 +79,14 @@ CASES = {
     "ParameterFree images": (solvers.ParameterFree.for_problem, fourier),
     "WARPd complex": (warpd, lambda: dense("QCBP", complex)),
     "WARPd SR-LASSO images": (warpd, fourier),
+    "Halpern SR-LASSO real": (solvers.Halpern.for_problem, lambda: dense("SRLasso", float)),
+    "Halpern images": (solvers.Halpern.for_problem, fourier),
     "NESTA real": (solvers.NESTA.for_problem, denoising),
     "NESTA complex": (solvers.NESTA.for_problem, variation),
+    "CondatVu complex": (solvers.CondatVu.for_problem, penalised),
+    "CondatVu positive": (solvers.CondatVu.for_problem, positive),
+    "ADMM complex": (solvers.ADMM.for_problem, penalised),
+    "ADMM images": (solvers.ADMM.for_problem, fourier),
 }
 
 
@@ -83,11 +101,14 @@ def test_every_solver_is_in_the_list_twice():
 DEEP = {"ISTA complex", "FISTA real", "Restarted images", "Polished images", "Polished complex",
         "ParameterFree images", "ParameterFree complex", "WARPd complex", "NESTA complex",
         "NESTA real"}  # fmt: skip
+SLOW = {"CondatVu positive", "ADMM images"}  # second configurations, run with -m slow
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.deep] * (n in DEEP)) for n in CASES]
-)
+def _marks(name: str):
+    return [pytest.mark.deep] * (name in DEEP) + [pytest.mark.slow] * (name in SLOW)
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=_marks(n)) for n in CASES])
 def test_promises(name):
     maker, case = CASES[name]
     problem, y = case()

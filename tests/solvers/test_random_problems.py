@@ -1,5 +1,7 @@
 """Fifty random problems of each class: the bound is a bound, and the default solver proves it."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -9,11 +11,12 @@ import pytest
 import jaxip as ip
 from jaxip.solvers import Status
 
-from .makers import batch, make
+from .makers import M, N, batch, make
 
 pytestmark = pytest.mark.x64
 
 COUNT = 50
+TIGHT = {name: 1e-10 for name in ("tol_gap_abs", "tol_gap_rel", "tol_feas")}
 
 
 @pytest.fixture(
@@ -83,6 +86,42 @@ def test_an_infeasible_iterate_is_never_optimal(solved):
                     name, A[i], y[i], parameters[i], np.asarray(solution.x[i])
                 )
                 assert norm <= parameters[i] * (1 + gap * (1 + 1e-6))
+
+
+def conic(name, kind):
+    """`(A, y, parameter) -> x` by an interior-point method."""
+    import cvxpy as cp  # seconds, and not needed to collect the tests
+
+    A, y = cp.Parameter((M, N), **kind), cp.Parameter(M, **kind)
+    x, parameter = cp.Variable(N, **kind), cp.Parameter(nonneg=True)
+    size, residual = cp.norm(x, 1), cp.norm(A @ x - y, 2)
+    if name == "QCBP":
+        problem = cp.Problem(cp.Minimize(size), [residual <= parameter])
+    else:
+        data = residual if name == "SRLasso" else cp.sum_squares(A @ x - y) / 2
+        problem = cp.Problem(cp.Minimize(parameter * size + data))
+
+    def solve(*values):
+        for symbol, value in zip((A, y, parameter), values, strict=True):
+            symbol.value = value
+        with warnings.catch_warnings(action="ignore"):  # "may be inaccurate": near 1e-10, it is
+            problem.solve(solver="CLARABEL", **TIGHT)
+        return np.asarray(x.value)
+
+    return solve
+
+
+def test_a_conic_solver_finds_the_same_value(solved):
+    """To 1e-8 in both directions, and so does the bound; our x meets the constraint to 1e-9."""
+    name, A, y, parameters, _, fine = solved
+    other = conic(name, {"complex": np.iscomplexobj(A)})
+    for i in range(COUNT):
+        instance = name, A[i], y[i], parameters[i]
+        theirs = reference(*instance, other(*instance[1:]))
+        ours, r = exact_objective(*instance, np.asarray(fine.x[i]))
+        assert name != "QCBP" or r <= parameters[i] * (1 + 1e-9)
+        assert abs(ours - theirs) <= 1e-8 * theirs
+        assert abs(fine.bound[i] - theirs) <= 1e-8 * theirs
 
 
 @pytest.mark.parametrize("name", ["Lasso", "SRLasso"])

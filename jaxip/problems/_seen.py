@@ -1,0 +1,49 @@
+"""The kernel of D as the data see it: a basis whose images under A are orthonormal."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxip._tree import tree_norm, tree_scale, tree_sub
+from jaxip._types import Array, Flag, PyTree
+from jaxip.operators import AbstractLinearOperator
+from jaxip.problems._kernel import kernel
+
+BLIND = 1e-8  # of |A|: below that, A is taken not to see a part of the kernel
+
+
+def seen_kernel(D, A: AbstractLinearOperator, like: PyTree) -> list[tuple[PyTree, PyTree, Flag]]:
+    """`(b, A b, usable)` with `<A b_i, A b_j> = 1` for i = j, else 0; zeros where A is blind.
+
+    By Gram and Schmidt, with coefficients real or complex as the leaves of `like` are. A part k
+    of the kernel with `|A k| <= t` has `|k| <= t sqrt(sum |b_i|^2)`.
+    """
+    basis = kernel(D)
+    _, upper = A.norm_bounds() if basis else (None, jnp.ones(()))
+    found: list[tuple[PyTree, PyTree, Flag]] = []
+    for vector in basis:
+        b = jax.tree.map(lambda v, w: jnp.asarray(v, w.dtype), vector, like)
+        b = tree_scale(1 / tree_norm(b), b)
+        seen = A.mv(b)
+        for other, image, _ in found:
+            amount = _match(dot(image, seen), b)
+            b, seen = tree_sub(b, times(amount, other)), tree_sub(seen, times(amount, image))
+        size = tree_norm(seen)
+        usable = size > BLIND * jnp.where(jnp.isfinite(upper), upper, 0) * tree_norm(b)
+        inverse = jnp.where(usable, 1 / jnp.where(usable, size, 1), 0)
+        found.append((tree_scale(inverse, b), tree_scale(inverse, seen), usable))
+    return found
+
+
+def dot(a: PyTree, b: PyTree) -> Array:
+    """`<a, b> = sum conj(a) b`, complex where the trees are."""
+    return sum(jax.tree.leaves(jax.tree.map(lambda v, w: jnp.sum(jnp.conj(v) * w), a, b)))  # type: ignore
+
+
+def times(amount: Array, tree: PyTree) -> PyTree:
+    """`amount * tree` in the dtypes of the tree (the real part where they are real)."""
+    return jax.tree.map(lambda v: _match(amount, v).astype(v.dtype) * v, tree)
+
+
+def _match(amount: Array, like: PyTree) -> Array:
+    real = not jnp.iscomplexobj(jax.tree.leaves(like)[0])
+    return amount.real if real else amount

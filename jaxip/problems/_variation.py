@@ -1,0 +1,58 @@
+"""Total variation of an image, alone and beside wavelets."""
+
+import jax.numpy as jnp
+
+from jaxip._types import Array, Float, Scalar
+from jaxip.functionals import L1, AbstractFunctional, GroupL2, SeparableSum
+from jaxip.operators import AbstractLinearOperator, Gradient, Stack
+from jaxip.problems._analysis import AnalysisLasso, AnalysisQCBP, AnalysisSRLasso
+
+
+def TV(
+    A: AbstractLinearOperator,
+    weight: float | Scalar,
+    *,
+    constraint: AbstractFunctional | None = None,
+) -> AnalysisLasso:
+    """`1/2 |A x - y|_2^2 + weight sum |grad x|_2`, isotropic total variation of an image in C."""
+    D = Gradient(A.in_structure().shape)
+    return AnalysisLasso(A=A, weight=weight, D=D, norm=GroupL2(), constraint=constraint)
+
+
+def TVSR(
+    A: AbstractLinearOperator,
+    weight: float | Scalar,
+    *,
+    constraint: AbstractFunctional | None = None,
+) -> AnalysisSRLasso:
+    """`|A x - y|_2 + weight sum |grad x|_2` over x in C."""
+    D = Gradient(A.in_structure().shape)
+    return AnalysisSRLasso(A=A, weight=weight, D=D, norm=GroupL2(), constraint=constraint)
+
+
+def TVQCBP(
+    A: AbstractLinearOperator,
+    radius: float | Scalar,
+    *,
+    constraint: AbstractFunctional | None = None,
+) -> AnalysisQCBP:
+    """`min sum |grad x|_2` over x in C with `|A x - y|_2 <= radius`."""
+    D = Gradient(A.in_structure().shape)
+    return AnalysisQCBP(A=A, radius=radius, D=D, norm=GroupL2(), constraint=constraint)
+
+
+def WaveletTV(
+    A: AbstractLinearOperator,
+    W: AbstractLinearOperator,
+    wavelet_weight: float | Float[Array, "..."],
+    tv_weight: float | Scalar,
+    *,
+    constraint: AbstractFunctional | None = None,
+) -> AnalysisLasso:
+    """`1/2 |A x - y|_2^2 + sum_i wavelet_weight_i |(W x)_i| + tv_weight sum |grad x|_2`, x in C.
+
+    Weights per level are `per_level[W.level_map()]`. Source: Lustig, Donoho and Pauly (2007).
+    """
+    D = Stack(W, Gradient(A.in_structure().shape))
+    norm = SeparableSum(L1(wavelet_weight), GroupL2(tv_weight))
+    return AnalysisLasso(A=A, weight=jnp.ones(()), D=D, norm=norm, constraint=constraint)
