@@ -85,6 +85,7 @@ def small(squared: bool, shape) -> dict:
     """Counts over 100 problems."""
     kind = problems.Lasso if squared else problems.SRLasso
     solve = jax.jit(lambda A, y, w: ip.solve(kind(operators.Matrix(A), w), y))
+    row = {"violated": 0, "well_posed": 0, "certified": 0}
     for seed in range(COUNT):
         A, y, weight = draw(seed, shape, squared)
         solution = solve(jnp.asarray(A), jnp.asarray(y), weight)

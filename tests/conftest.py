@@ -30,6 +30,7 @@ DEEP = {
     "test_learned_parameters.py", "test_least_squares.py", "test_nesta.py", "test_nufft.py",
     "test_oracles.py", "test_peers_defects.py", "test_radon.py", "test_restarts.py",
     "test_stand_ins.py", "test_undecimated.py", "test_unet_recipe.py", "test_weights.py",
+    "test_working_set.py",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from jaxip.certificates._gap_safe import gap_safe
 from jaxip.certificates._instance import OUT, Instance, read
 from jaxip.certificates._kkt import Minimiser, enclose, perturbed, stable_radius
 from jaxip.certificates._rational import exact_minimiser
+from jaxip.certificates._smooth import enclose_smooth
 
 MOST_UNKNOWNS = 2000  # the whole matrix is written out up to here
 SMALLEST = 1e-100  # smaller numbers are refused, and greater ones than its inverse
@@ -46,8 +47,9 @@ def certify(
     `operator_error` is an absolute bound of the error of the operator in the spectral norm,
     `data_error` of the data in the 2-norm: the proof holds for every problem within them. First
     the optimality conditions are verified on the support (real dense problems of at most 2,000
-    unknowns; tiny ones in rational arithmetic); else the duality gap bounds the distance. Host
-    code in float64, with rounding bounded. Lasso and SRLasso.
+    unknowns, tiny ones in rational arithmetic; else, for exact data, up to 1,000 active entries
+    around which the objective is smooth); where that fails the duality gap bounds the distance,
+    as loosely as its root. Host code in float64, with rounding bounded. Lasso and SRLasso.
 
     Raises: TypeError for another problem; ValueError for negative errors.
     """
@@ -59,19 +61,17 @@ def certify(
     if unfit:
         return _refused(instance, unfit)
     found, arithmetic = _minimiser(instance)
-    ball = gap_safe(instance)
-    bound, reason, radius = ball.distance, ball.reason, 0.0
+    bound, reason, radius = math.inf, "optimality conditions verified on the support", 0.0
     if isinstance(found, Minimiser):
-        K = instance.columns(np.arange(len(instance.x)))
-        moved = perturbed(instance, K, found, instance.data_error)
-        direct = float(np.linalg.norm(instance.x - found.x)) * OUT + found.error + moved
-        radius = _stable(instance, K, found)
-        if direct <= bound:
-            bound, reason = direct, "optimality conditions verified on the support"
-        elif math.isinf(moved):
-            reason = f"the support may change within the errors; {reason}"
+        moved, radius = _within_errors(instance, found)
+        bound = float(np.linalg.norm(instance.x - found.x)) * OUT + found.error + moved
+        refusal = "the support may change within the errors" if math.isinf(moved) else ""
     else:
-        reason, arithmetic = f"{found}; {reason}", "float64, rounding bounded"
+        refusal, arithmetic = found, "float64, rounding bounded"
+    if not bound <= distance:
+        ball = gap_safe(instance)
+        if ball.distance < bound:
+            bound, reason = ball.distance, f"{refusal}; {ball.reason}" if refusal else ball.reason
     proved = bound <= distance
     unique = isinstance(found, Minimiser) and math.isfinite(bound) and not _inexact(instance)
     if not proved:
@@ -104,14 +104,19 @@ def _refused(instance: Instance, reason: str) -> Certificate:
     )  # fmt: skip
 
 
+def _is_real_matrix(instance: Instance) -> bool:
+    """Whether the whole matrix is written out, and all is real."""
+    arrays = (instance.x, instance.y, instance.columns(np.arange(1)))
+    real = not any(np.iscomplexobj(v) for v in arrays)
+    return real and instance.column_error == 0 and len(instance.x) <= MOST_UNKNOWNS
+
+
 def _minimiser(instance: Instance):
     """`(Minimiser or reason, arithmetic)`."""
     float64 = "float64, rounding bounded"
-    if instance.column_error > 0 or len(instance.x) > MOST_UNKNOWNS:
-        return "the operator is not a matrix of at most 2,000 columns", float64
+    if not _is_real_matrix(instance):
+        return enclose_smooth(instance), float64
     K = instance.columns(np.arange(len(instance.x)))
-    if np.iscomplexobj(K) or np.iscomplexobj(instance.x):
-        return "complex: the optimality conditions are not enclosed", float64
     support = np.flatnonzero(instance.x)
     found = enclose(instance, K, support, np.sign(instance.x[support]))
     if isinstance(found, Minimiser):
@@ -122,6 +127,14 @@ def _minimiser(instance: Instance):
 
 def _inexact(instance: Instance) -> bool:
     return instance.operator_error > 0 or instance.data_error > 0
+
+
+def _within_errors(instance: Instance, found: Minimiser) -> tuple[float, float]:
+    """How far the minimiser moves within the errors, and the stable radius."""
+    if not _is_real_matrix(instance):  # then there are no errors, and no radius is derived
+        return 0.0, 0.0
+    K = instance.columns(np.arange(len(instance.x)))
+    return perturbed(instance, K, found, instance.data_error), _stable(instance, K, found)
 
 
 def _stable(instance: Instance, K: np.ndarray, found: Minimiser) -> float:

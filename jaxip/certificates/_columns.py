@@ -33,7 +33,7 @@ def measured(instance: Instance, order: np.ndarray, counts: list[int]) -> list[C
     index = order[: max(counts)]
     turned = instance.columns(index) * instance.phase[index]
     kind = np.result_type(turned, instance.u)
-    B, u = _real(turned.astype(kind)), _real(instance.u.astype(kind))
+    B, u = real_coordinates(turned.astype(kind)), real_coordinates(instance.u.astype(kind))
     seen = np.any(B != 0, axis=1)
     unseen, B, u = float(np.linalg.norm(u[~seen])), B[seen], u[seen]
     gram = B.T @ B if B.size > SMALL else None
@@ -86,7 +86,7 @@ def _aside(B: np.ndarray, u: np.ndarray, gram, least: float, largest: float) -> 
     return left - blur - inner / least
 
 
-def _real(values: np.ndarray) -> np.ndarray:
+def real_coordinates(values: np.ndarray) -> np.ndarray:
     """Real coordinates, along the first axis."""
     if not np.iscomplexobj(values):
         return values

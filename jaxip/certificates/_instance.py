@@ -24,7 +24,8 @@ class Instance:
     `u` is a dual vector that is feasible for every problem within the errors, `gap` an upper bound
     of `P(x) - D(u)` for each, `slack_j` a lower bound of `w_j - |<k_j, u>|`. `phase_j` is that of
     `<k_j, u>` as computed, and `kept_j` a lower bound of `w_j` less the error of that product.
-    `columns(S)` are those of K, each wrong by at most `column_error`.
+    `columns(S)` are those of K, each wrong by at most `column_error`; `adjoint(r)` is `K^H r`, each
+    entry wrong by at most `adjoint_error |r|`.
     """
 
     x: np.ndarray
@@ -42,6 +43,8 @@ class Instance:
     data_error: float
     column_error: float
     columns: Callable[[np.ndarray], np.ndarray]
+    adjoint_error: float
+    adjoint: Callable[[np.ndarray], np.ndarray]
 
 
 def read(problem, solution, y, operator_error: float, data_error: float) -> Instance:
@@ -73,7 +76,8 @@ def _measure(problem, x, z, y, operator_error: float, data_error: float) -> Inst
         gap=max(0.0, value - below) + 4 * UNIT * abs(value), u=u, slack=slack, phase=phase,
         kept=kept, norm=norm, operator_error=operator_error, data_error=data_error,
         column_error=0.0 if isinstance(K, Matrix) else rounded,
-        columns=lambda index: _columns(K, index),
+        columns=lambda index: _columns(K, index), adjoint_error=rounded,
+        adjoint=lambda r: _adjoint(K, y, r),
     )  # fmt: skip
 
 
@@ -124,6 +128,16 @@ def _columns(K, index: np.ndarray) -> np.ndarray:
         images = jax.lax.map(lambda j: one(K, j), jnp.asarray(index), batch_size=16)
     flat = [np.asarray(v).reshape(len(index), -1) for v in jax.tree.leaves(images)]
     return np.concatenate(flat, axis=1).T
+
+
+def _adjoint(K, y, r: np.ndarray) -> np.ndarray:
+    """`K^H r` for r flat."""
+    leaves, treedef = jax.tree.flatten(y)
+    ends = np.cumsum([v.size for v in leaves])[:-1]
+    with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
+        pairs = zip(np.split(r, ends), leaves, strict=True)
+        parts = [jnp.asarray(v, w.dtype).reshape(w.shape) for v, w in pairs]
+        return _flat_image(K.rmv(jax.tree.unflatten(treedef, parts)))
 
 
 def _flat(tree) -> np.ndarray:

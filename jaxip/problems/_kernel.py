@@ -34,6 +34,17 @@ def with_image(D, x: PyTree, image: PyTree) -> PyTree:
 
 
 @singledispatch
+def blocks(D) -> tuple[AbstractLinearOperator, ...]:
+    """The operators behind the parts of `D x`, where that is a tuple; else D alone."""
+    return (D,)
+
+
+@blocks.register
+def _(D: Stack) -> tuple:
+    return D.ops
+
+
+@singledispatch
 def kernel(D) -> tuple[PyTree, ...]:
     """A real basis of the kernel of D."""
     return ()

@@ -12,6 +12,7 @@ from jaxip.functionals import L1, AbstractFunctional, GroupL2, SeparableSum
 from jaxip.operators import AbstractLinearOperator, Gradient, SecondDifferences
 from jaxip.problems._analysis import AnalysisLasso, AnalysisQCBP
 from jaxip.problems._kernel import (
+    blocks,
     image_of,
     kernel,
     least_gain,
@@ -173,6 +174,12 @@ def _(D: GeneralisedDifferences, x: PyTree) -> PyTree:
 @with_image.register
 def _(D: GeneralisedDifferences, x: PyTree, image: PyTree) -> PyTree:
     return image, x[1]
+
+
+@blocks.register
+def _(D: GeneralisedDifferences) -> tuple:
+    pair = D.gradient, D.symmetrised
+    return pair if D.extra is None else (*pair, D.extra)
 
 
 @kernel.register

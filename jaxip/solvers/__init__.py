@@ -5,8 +5,13 @@ from jaxip.solvers._adjoint import Implicit as Implicit
 from jaxip.solvers._adjoint import Unroll as Unroll
 from jaxip.solvers._adjoint import implicit_residual as implicit_residual
 from jaxip.solvers._admm import ADMM as ADMM
+from jaxip.solvers._backtracking import BacktrackingFISTA as BacktrackingFISTA
 from jaxip.solvers._closing import relative_gap as relative_gap
 from jaxip.solvers._condat_vu import CondatVu as CondatVu
+from jaxip.solvers._denoised import RED as RED
+from jaxip.solvers._denoised import AbstractDenoised as AbstractDenoised
+from jaxip.solvers._denoised import FixedPoint as FixedPoint
+from jaxip.solvers._denoised import PlugAndPlay as PlugAndPlay
 from jaxip.solvers._fista import FISTA as FISTA
 from jaxip.solvers._fista import ISTA as ISTA
 from jaxip.solvers._halpern import Halpern as Halpern
@@ -25,6 +30,8 @@ from jaxip.solvers._reconstruction import Reconstruction as Reconstruction
 from jaxip.solvers._reconstruction import UnrolledReconstruction as UnrolledReconstruction
 from jaxip.solvers._restarted import Polished as Polished
 from jaxip.solvers._restarted import Restarted as Restarted
+from jaxip.solvers._reweighted import Round as Round
+from jaxip.solvers._reweighted import reweighted as reweighted
 from jaxip.solvers._solve import default_solver as default_solver
 from jaxip.solvers._solve import solve as solve
 from jaxip.solvers._solver import AbstractSolver as AbstractSolver

@@ -15,6 +15,7 @@ from jax.scipy.linalg import solve_triangular
 from jaxip._tree import tree_where
 from jaxip._types import Array, Count, Flag, Float, PyTree, Scalar
 from jaxip.problems import AbstractProblem, Lasso, SRLasso
+from jaxip.solvers._branch import run_if
 from jaxip.solvers._dense import entries
 from jaxip.solvers._loop import Progress
 from jaxip.solvers._status import Status
@@ -36,7 +37,7 @@ def finish(problem: AbstractProblem, y: PyTree, progress: Progress) -> Progress:
         return progress
     x, z = progress.pair
     near = (progress.gap <= NEAR) & (progress.code != Status.nonfinite)
-    moved, found = lax.cond(near, lambda v: rule(v, y), lambda v: (v, jnp.zeros((), bool)), x)
+    moved, found = run_if(near, lambda: rule(x, y), (x, jnp.zeros((), bool)))
     better = found & (problem.objective(moved, y) <= problem.objective(x, y))
     pair = (moved, problem.residual_dual(moved, y))
     return eqx.tree_at(lambda p: p.pair, progress, tree_where(better, pair, (x, z)))

@@ -32,12 +32,13 @@ class ADMM(AbstractSolver):
     `(K^H K + c^2) x+ = K^H (v - z / rho) + c^2 g - u / rho`, then `z+ = conj_prox_rho(z + rho
     K x+)` and `g+ = prox(x+ + u / (rho c^2))`, with `c^2 = damping norm^2` and
     `rho = 1 / (omega norm)`; omega starts as in PDHG, and is moved at steps 8, 16, ...,
-    `balance_until` so that the primal residual `K x - v` and the dual one `rho (v+ - v)`
-    become equal. The linear system is solved exactly where `A A^H`
-    is diagonal and `D^H D` a multiple of the identity (two products), else by `num_inner` steps
-    of CG from the last x: `num_inner` products with K and one more with K^H, beyond the one of
-    each that the other solvers make. With one linearised step instead, this would be PDHG. For a
-    fixed number of inner steps no convergence is proved; the gap proves what is reached.
+    `balance_until` so that the primal residuals `K x - v`, `x - g` and the dual ones
+    `rho (v+ - v)`, `rho c^2 (g+ - g)` become equal. Where `A A^H` is diagonal and `D^H D` a
+    multiple of the identity, the linear system is solved exactly, by two products more; else by
+    `num_inner` steps of CG from the last x: a step costs `num_inner` products with K and one
+    more with K^H, where the other solvers make one of each. With one linearised step instead,
+    this would be PDHG. For a fixed number of inner steps no convergence is proved; the gap
+    proves what is reached.
     Source: Gabay and Mercier (1976); Boyd, Parikh, Chu, Peleato and Eckstein (2011).
     """
 
@@ -82,7 +83,10 @@ class ADMM(AbstractSolver):
         copy = problem.prox(moved, 1 / (rho * square))
         u = tree_scale(rho * square, tree_sub(moved, copy))
         count = state.count + 1
-        changes = tree_scale(rho, tree_sub(split, state.split)), tree_sub(z, state.z)
+        c = jnp.sqrt(square)
+        primal = tree_sub(split, state.split), tree_scale(c, tree_sub(copy, state.copy))
+        dual = tree_sub(z, state.z), tree_scale(1 / c, tree_sub(u, state.u))
+        changes = tree_scale(rho, primal), dual
         omega = equalised(state.omega, changes, count, self.balance_until)
         return ADMMState(x, image, copy, split, u, z, omega, count)
 

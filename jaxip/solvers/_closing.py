@@ -11,6 +11,7 @@ from jaxip._rounding import UNIT
 from jaxip._tree import to_float64
 from jaxip._types import PyTree, Scalar
 from jaxip.problems import AbstractProblem
+from jaxip.solvers._branch import run_if
 
 
 def relative_gap(objective: Scalar, bound: Scalar) -> Scalar:
@@ -41,9 +42,7 @@ def close(problem: AbstractProblem, x: PyTree, duals: tuple[PyTree, ...], y: PyT
         best, price = value(duals[0])
         for z in duals[1:]:
             shown = relative_gap(objective + price * violation, best) <= goal
-            other, cost = jax.lax.cond(
-                shown, lambda b, c, z: (b, c), lambda b, c, z: value(z), best, price, z
-            )
+            other, cost = run_if(~shown, lambda z=z: value(z), (best, price))
             best, price = jnp.maximum(best, other), jnp.where(other > best, cost, price)
         objective = objective + jnp.where(violation > 0, price * violation, 0)
         gap = relative_gap(objective, best)

@@ -84,6 +84,7 @@ class CondatVu(AbstractSolver):
         return CondatVuState(x, data, sparse, omega, jnp.zeros((), jnp.int32))
 
     def step(self, problem, y, state: CondatVuState) -> CondatVuState:
+        problem = _squared(problem)
         tau, sigma = self.steps(state.omega)
         r = problem.residual(state.x, y)
         slope = tree_add(problem.data_operator.rmv(r), problem.D.rmv(state.z))

@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar, check_positive
+from jaxip._checks import as_scalar, check_nonnegative, check_positive, is_concrete
 from jaxip._tree import tree_axpy, tree_scale, tree_sub, tree_vdot, tree_where
 from jaxip._types import PyTree, Scalar
 from jaxip.problems import AbstractProblem, Lasso
@@ -59,19 +59,28 @@ class FISTAState(eqx.Module):
 class FISTA(AbstractSolver):
     """Accelerated proximal gradient with adaptive restart; needs `tau |A|^2 <= 1`.
 
-    The momentum is dropped when it points uphill: `Re <v - x+, x+ - x> > 0`.
-    Source: Beck and Teboulle (2009); O'Donoghue and Candes (2015), gradient scheme.
+    The momentum is dropped when it points uphill: `Re <v - x+, x+ - x> > 0`. Where `|A x|^2 >=
+    convexity |x|^2` is known for all x, the error of the objective falls by `1 - sqrt(q)` a step,
+    `q = tau convexity < 1`, and the momentum tends to `(1 - sqrt(q)) / (1 + sqrt(q))`.
+    Source: Beck and Teboulle (2009); O'Donoghue and Candes (2015), gradient scheme; Chambolle and
+    Pock (2016), algorithm 5.
     """
 
     tau: Scalar = eqx.field(converter=as_scalar)
+    convexity: Scalar = eqx.field(converter=as_scalar, default=0.0)
 
     def __check_init__(self):
         check_positive("tau", self.tau)
+        check_nonnegative("convexity", self.convexity)
+        if is_concrete(self.tau, self.convexity) and not float(self.tau * self.convexity) < 1:
+            raise ValueError(f"tau * convexity = {float(self.tau * self.convexity):g} must be < 1")
 
     @classmethod
-    def for_problem(cls, problem: Lasso, norm: float | Scalar | None = None) -> "FISTA":
+    def for_problem(
+        cls, problem: Lasso, norm: float | Scalar | None = None, *, convexity: float = 0.0
+    ) -> "FISTA":
         """`tau = 1 / |A|^2`. Raises: TypeError where the data term is not squared."""
-        return cls(_step_size(problem, norm))
+        return cls(_step_size(problem, norm), convexity)
 
     def check(self, problem):
         check_steps(self.tau, jnp.ones_like(self.tau), problem.K)
@@ -84,8 +93,10 @@ class FISTA(AbstractSolver):
         change = tree_sub(x, state.x)
         uphill = tree_vdot(tree_sub(state.v, x), change) > 0
         t = jnp.where(uphill, 1, state.t)
-        ahead = (1 + jnp.sqrt(1 + 4 * t * t)) / 2
-        momentum = jnp.where(uphill, 0, (t - 1) / ahead)
+        q = self.tau * self.convexity
+        slack = 1 - q * t * t
+        ahead = (slack + jnp.sqrt(slack * slack + 4 * t * t)) / 2
+        momentum = jnp.where(uphill, 0, (t - 1) / ahead * (1 - q * ahead) / (1 - q))
         v = tree_where(uphill, x, tree_axpy(momentum, change, x))
         return FISTAState(x, v, z, ahead)
 

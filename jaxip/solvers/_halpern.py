@@ -25,7 +25,7 @@ class HalpernState(eqx.Module):
 
 
 class Halpern(AbstractSolver):
-    """`w+ = (k+1)/(k+2) (2 T(w) - w) + 1/(k+2) w0`, T the PDHG map, k steps after the restart at w0.
+    """`w+ = (k+1)/(k+2) (2 T(w) - w) + 1/(k+2) w0`, T the PDHG map, k steps after a restart at w0.
 
     The residual is `|T(w) - w|` with `|(x, z)|^2 = |x|^2 / omega + omega |z|^2`. A restart goes to
     `T(w)`: where the residual has fallen to `sufficient` times that at the last restart; to

@@ -15,14 +15,17 @@ from jaxip._types import PyTree, Scalar, Structure
 from jaxip.problems import AbstractAnalysis, AbstractProblem, Lasso, is_enclosed
 from jaxip.solvers._adjoint import AbstractAdjoint, Implicit
 from jaxip.solvers._closing import close
+from jaxip.solvers._dense import entries
 from jaxip.solvers._fista import FISTA
 from jaxip.solvers._halpern import Halpern
 from jaxip.solvers._loop import RUNNING, Progress
 from jaxip.solvers._pdhg import PDHG
 from jaxip.solvers._solver import AbstractSolver
 from jaxip.solvers._status import Solution, Status
+from jaxip.solvers._working_set import WorkingSet
 
 DEFAULT_GAP = {"float32": 1e-4, "float64": 1e-8}
+WIDE = 256  # columns; below, the whole matrix is as cheap as a working set
 
 
 @singledispatch
@@ -41,6 +44,10 @@ def _(problem: AbstractAnalysis, norm=None) -> AbstractSolver:
 
 @default_solver.register
 def _(problem: Lasso, norm=None) -> AbstractSolver:
+    matrix = entries(problem.K)
+    if norm is None and matrix is not None and matrix.shape[1] > WIDE:
+        if not jnp.iscomplexobj(matrix):
+            return WorkingSet.for_problem(problem)
     return FISTA.for_problem(problem, norm)
 
 

@@ -1,5 +1,7 @@
 """The Lasso with a dense matrix: small problems on the columns that matter."""
 
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,6 +11,7 @@ from jaxip._numerics import abs2
 from jaxip._tree import tree_norm
 from jaxip._types import Array, Flag, PyTree
 from jaxip.problems import AbstractProblem, Lasso
+from jaxip.solvers._branch import run_if
 from jaxip.solvers._dense import entries
 from jaxip.solvers._momentum import Momentum, accept, propose, rest
 from jaxip.solvers._solver import AbstractSolver
@@ -60,7 +63,7 @@ class WorkingSet(AbstractSolver):
         return 1
 
     def warm(self, problem, y, x, z) -> WorkingSetState:
-        dual = lax.cond(jnp.any(x != 0), lambda: problem.residual(x, y), lambda: -y)
+        dual = problem.residual(x, y)
         slope = problem.K.rmv(dual)
         below, above = jnp.sum(abs2(slope)), jnp.sum(abs2(dual))
         usable = (below > 0) & (above > 0)
@@ -70,14 +73,11 @@ class WorkingSet(AbstractSolver):
     def step(self, problem, y, state: WorkingSetState) -> WorkingSetState:
         A, now = _matrix(problem), state.point
         weights = jnp.broadcast_to(problem.regulariser.weights, now.x.shape)
-        capacity = min(self.capacity, *A.shape[1:])
-        filled = jnp.sum(now.x != 0) > capacity - capacity // 16
-        outgrown = state.outgrown | (filled & (capacity < A.shape[1]))
-        x, z, curvature = lax.cond(
-            outgrown,
-            lambda: self._on_all(problem, y, now, weights),
-            lambda: self._on_working_set(A, y, now, weights, capacity),
-        )
+        columns = A.shape[1]
+        sizes = (min(self.capacity, columns), self.inner_steps)
+        filled = jnp.sum(now.x != 0) > sizes[0] - sizes[0] // 16
+        outgrown = state.outgrown | (filled & (sizes[0] < columns))
+        x, z, curvature = _move(sizes, outgrown, A, y, now, weights)
         slope = problem.K.rmv(z)
         everywhere, here = accept(now, x, slope), rest(x, slope, curvature)
         point = jax.tree.map(lambda a, b: jnp.where(outgrown, a, b), everywhere, here)
@@ -98,30 +98,48 @@ class WorkingSet(AbstractSolver):
         value = problem.penalty(x) + problem.fidelity.value(size)
         return value, jnp.zeros_like(size), state.z
 
-    def _on_all(self, problem, y, now: Momentum, weights: Array):
-        x = propose(now, weights)
-        return x, problem.residual(x, y), now.curvature
-
-    def _on_working_set(self, A: Array, y, now: Momentum, weights: Array, capacity: int):
-        columns = _choose(now, weights, capacity)
-        B, start, slope = A[:, columns], now.x[columns], now.slope[columns]
-        gram = jnp.matmul(B.conj().T, B, precision=lax.Precision.HIGHEST)
-
-        def inner(state: Momentum, _):
-            x = propose(state, weights[columns])
-            moved = jnp.matmul(gram, x - start, precision=lax.Precision.HIGHEST)
-            return accept(state, x, slope + moved), None
-
-        begin = rest(start, slope, now.curvature)
-        final, _ = lax.scan(inner, begin, None, length=self.inner_steps)
-        z = jnp.matmul(B, final.x, precision=lax.Precision.HIGHEST) - y
-        return jnp.zeros_like(now.x).at[columns].set(final.x), z, final.curvature
-
 
 def _matrix(problem: AbstractProblem) -> Array:
     matrix = entries(problem.K)
     assert matrix is not None
     return matrix
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _move(sizes: tuple[int, int], outgrown: Flag, A, y, now: Momentum, weights):
+    """The next x, `A x - y`, and the curvature met on the working set."""
+    still = (now.x, y, now.curvature)
+    near = run_if(~outgrown, lambda: _on_working_set(sizes, A, y, now, weights), still)
+    return run_if(outgrown, lambda: _on_all(A, y, now, weights), near)
+
+
+@_move.defjvp
+def _(sizes, primals, tangents):
+    def either(outgrown, *rest):
+        return lax.cond(outgrown, _on_all, partial(_on_working_set, sizes), *rest)
+
+    return jax.jvp(either, primals, tangents)
+
+
+def _on_all(A, y, now: Momentum, weights):
+    x = propose(now, weights)
+    return x, jnp.matmul(A, x, precision=lax.Precision.HIGHEST) - y, now.curvature
+
+
+def _on_working_set(sizes: tuple[int, int], A, y, now: Momentum, weights):
+    capacity, inner_steps = sizes
+    columns = _choose(now, weights, capacity)
+    B, start, slope = A[:, columns], now.x[columns], now.slope[columns]
+    gram = jnp.matmul(B.conj().T, B, precision=lax.Precision.HIGHEST)
+
+    def inner(state: Momentum, _):
+        x = propose(state, weights[columns])
+        moved = jnp.matmul(gram, x - start, precision=lax.Precision.HIGHEST)
+        return accept(state, x, slope + moved), None
+
+    final, _ = lax.scan(inner, rest(start, slope, now.curvature), None, length=inner_steps)
+    z = jnp.matmul(B, final.x, precision=lax.Precision.HIGHEST) - y
+    return jnp.zeros_like(now.x).at[columns].set(final.x), z, final.curvature
 
 
 def _choose(now: Momentum, weights: Array, capacity: int) -> Array:

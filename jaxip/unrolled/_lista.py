@@ -1,6 +1,7 @@
 """Learned proximal gradient for dense matrices: LISTA, LISTA-CP, TiLISTA and ALISTA."""
 
 import abc
+from typing import TypeVar
 
 import equinox as eqx
 import jax
@@ -38,7 +39,7 @@ class AbstractLISTA(eqx.Module):
 
     @abc.abstractmethod
     def with_operator(self, op: Matrix) -> "AbstractLISTA":
-        """The same layers for another matrix of the same shape."""
+        """The same layers for another matrix of the same shape; a batch of them under vmap."""
 
     @property
     def num_layers(self) -> int:
@@ -53,10 +54,22 @@ class AbstractLISTA(eqx.Module):
         return _every(self, y)
 
 
+class AbstractCoupled(AbstractLISTA):
+    """Layers that see the operator itself, in the residual `y - A x`: A is a leaf."""
+
+    A: eqx.AbstractVar[Matrix]
+
+    def structure(self):
+        return self.A.in_structure()
+
+
 class LISTA(AbstractLISTA):
     """`x+ = soft(W_k x + B_k y, theta_k)`: two free matrices per layer, for one operator.
 
-    Source: Gregor and LeCun (2010).
+    `W_k` begins as `I - B_k A` and then learns freely, so that A is nowhere left to be exchanged.
+    Kept apart, `W_k = I - B_k A + V_k`, it could be, at 1.7 times the price (one more product with A,
+    for `m = n / 2`); with `V_k = 0` that is LISTACP, which takes another operator.
+    Source: Gregor and LeCun (2010); the coupling: Chen, Liu, Wang and Yin (2018).
     """
 
     W: tuple[Inexact[Array, "n n"], ...]
@@ -89,7 +102,7 @@ class LISTA(AbstractLISTA):
         )
 
 
-class LISTACP(AbstractLISTA):
+class LISTACP(AbstractCoupled):
     """`x+ = soft(x + W_k^H (y - A x), theta_k)`: one free matrix per layer (coupled weights).
 
     Source: Chen, Liu, Wang and Yin (2018).
@@ -112,15 +125,11 @@ class LISTACP(AbstractLISTA):
     def points(self):
         return [lambda x, y, W=W: x + Matrix(W).rmv(y - self.A.mv(x)) for W in self.W]
 
-    def structure(self):
-        return self.A.in_structure()
-
     def with_operator(self, op: Matrix) -> "LISTACP":
-        check_replaces(op, self.A)
-        return eqx.tree_at(lambda net: net.A, self, op)
+        return _with_matrix(self, op)
 
 
-class TiLISTA(AbstractLISTA):
+class TiLISTA(AbstractCoupled):
     """`x+ = soft(x + a_k W^H (y - A x), theta_k)`: one free matrix, steps and thresholds.
 
     Source: Liu, Chen, Wang and Yin (2019).
@@ -145,15 +154,11 @@ class TiLISTA(AbstractLISTA):
     def points(self):
         return [lambda x, y, a=a: _coupled(x, y, a, self.A, Matrix(self.W)) for a in self.steps]
 
-    def structure(self):
-        return self.A.in_structure()
-
     def with_operator(self, op: Matrix) -> "TiLISTA":
-        check_replaces(op, self.A)
-        return eqx.tree_at(lambda net: net.A, self, op)
+        return _with_matrix(self, op)
 
 
-class ALISTA(AbstractLISTA):
+class ALISTA(AbstractCoupled):
     """`x+ = soft(x + a_k W^H (y - A x), theta_k)` with W by `alista_weights`, never trained.
 
     Two numbers per layer are learned. Source: Liu, Chen, Wang and Yin (2019).
@@ -178,14 +183,18 @@ class ALISTA(AbstractLISTA):
     def points(self):
         return [lambda x, y, a=a: _coupled(x, y, a, self.A, self.W) for a in self.steps]
 
-    def structure(self):
-        return self.A.in_structure()
-
     def with_operator(self, op: Matrix) -> "ALISTA":
         """The same steps and thresholds, with the weights of the other matrix."""
-        check_replaces(op, self.A)
-        weights = Matrix(alista_weights(op.matrix))
-        return eqx.tree_at(lambda net: (net.A, net.W), self, (op, weights))
+        moved = _with_matrix(self, op)
+        return eqx.tree_at(lambda net: net.W, moved, Matrix(alista_weights(op.matrix)))
+
+
+_Coupled = TypeVar("_Coupled", bound=AbstractCoupled)
+
+
+def _with_matrix(net: _Coupled, op: Matrix) -> _Coupled:
+    check_replaces(op, net.A)
+    return eqx.tree_at(lambda net: net.A, net, op)
 
 
 @eqx.filter_jit

@@ -49,6 +49,13 @@ def penalised(constraint=None):
     return problems.TV(A, 0.1, constraint=constraint), y
 
 
+def framed():
+    """A real signal behind a matrix, sparse in Haar wavelets: the cheapest analysis problem."""
+    A, y, _ = random_data(3, float)
+    W = operators.Wavelet((32,), "haar", levels=2, dtype=jnp.dtype(float))
+    return problems.AnalysisLasso(operators.Matrix(jnp.asarray(A)), 0.2, W), jnp.asarray(y)
+
+
 def positive():
     """Nonnegative images."""
     return penalised(functionals.NonNegative())
@@ -69,6 +76,16 @@ CASES = {
     "ISTA complex": (solvers.ISTA.for_problem, lambda: dense("Lasso", complex)),
     "FISTA real": (solvers.FISTA.for_problem, lambda: dense("Lasso", float)),
     "FISTA complex": (solvers.FISTA.for_problem, lambda: dense("Lasso", complex)),
+    "WorkingSet real": (solvers.WorkingSet.for_problem, lambda: dense("Lasso", float)),
+    "WorkingSet complex": (solvers.WorkingSet.for_problem, lambda: dense("Lasso", complex)),
+    "BacktrackingFISTA real": (
+        solvers.BacktrackingFISTA.for_problem,
+        lambda: dense("Lasso", float),
+    ),
+    "BacktrackingFISTA complex": (
+        solvers.BacktrackingFISTA.for_problem,
+        lambda: dense("Lasso", complex),
+    ),
     "PDHG QCBP real": (solvers.PDHG.for_problem, lambda: dense("QCBP", float)),
     "PDHG SR-LASSO images": (solvers.PDHG.for_problem, fourier),
     "Restarted real": (slow_restarts, lambda: dense("SRLasso", float)),
@@ -84,8 +101,10 @@ CASES = {
     "NESTA real": (solvers.NESTA.for_problem, denoising),
     "NESTA complex": (solvers.NESTA.for_problem, variation),
     "CondatVu complex": (solvers.CondatVu.for_problem, penalised),
+    "CondatVu real": (solvers.CondatVu.for_problem, framed),
     "CondatVu positive": (solvers.CondatVu.for_problem, positive),
     "ADMM complex": (solvers.ADMM.for_problem, penalised),
+    "ADMM real": (solvers.ADMM.for_problem, lambda: dense("Lasso", float)),
     "ADMM images": (solvers.ADMM.for_problem, fourier),
 }
 
@@ -98,10 +117,11 @@ def test_every_solver_is_in_the_list_twice():
                 assert listed.count(value) >= 2, f"{name} is not in the list twice"
 
 
-DEEP = {"ISTA complex", "FISTA real", "Restarted images", "Polished images", "Polished complex",
+DEEP = {"ISTA complex", "WorkingSet complex", "FISTA real", "Restarted images", "Polished images", "Polished complex",
         "ParameterFree images", "ParameterFree complex", "WARPd complex", "NESTA complex",
         "NESTA real"}  # fmt: skip
-SLOW = {"CondatVu positive", "ADMM images"}  # second configurations, run with -m slow
+# second configurations, run with -m slow
+SLOW = {"CondatVu complex", "CondatVu positive", "ADMM complex", "ADMM images"}
 
 
 def _marks(name: str):
