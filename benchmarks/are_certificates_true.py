@@ -132,7 +132,8 @@ def image(seed: int, regime: str) -> dict:
         "regime": regime, "seed": seed, "samples": int(jnp.sum(problem.A.mask)),
         "active": int(np.sum(np.asarray(solution.x) != 0)), "gap": float(solution.gap),
         "size": float(jnp.linalg.norm(solution.x)), "distance": found.distance, "moved": moved,
-        "finer_gap": float(nearer.gap), "from_the_columns": "penalty" not in found.reason,
+        "finer_gap": float(nearer.gap), "penalty_alone": "penalty alone" in found.reason,
+        "minimiser_error": found.minimiser_error, "verdict": found.verdict,
         "reason": found.reason, "seconds": round(seconds, 1),
     }  # fmt: skip
 
@@ -148,6 +149,7 @@ def main():
         for shape in SIZES:
             rows.append(small(squared, shape))
             print(rows[-1], flush=True)
+            _write(rows, images)
     for regime in WEIGHTS:
         for seed in range(arguments.images):
             images.append(image(seed, regime))
@@ -155,6 +157,10 @@ def main():
             print(f"{regime} {seed}: {row['active']} active, {row['samples']} samples, distance "
                   f"{row['distance']:.1e} of {row['size']:.1f}, moved {row['moved']:.1e}, "
                   f"{row['seconds']} s; {row['reason']}", flush=True)  # fmt: skip
+            _write(rows, images)
+
+
+def _write(rows, images) -> None:
     RESULTS.mkdir(exist_ok=True)
     record = {"small": rows, "images": images}
     (RESULTS / "certificates.json").write_text(json.dumps(record, indent=1) + "\n")

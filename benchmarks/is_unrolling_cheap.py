@@ -147,7 +147,7 @@ def faster(table: dict, ours: str, target: float) -> dict:
             key: round(row[f"{key}_ms"] / table[ours][f"{key}_ms"], 2) for key in ("min", "median")
         }
         for name, row in table.items()
-        if name != ours and isinstance(row, dict)
+        if not name.startswith("jaxip") and isinstance(row, dict)
     }
 
 

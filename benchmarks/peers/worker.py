@@ -18,7 +18,10 @@ def main():
     sys.stdout = sys.stderr  # what a library prints is no reply
     method, problem, path = sys.argv[1:]
     module = importlib.import_module(f"with_{method}")
-    run, answer, facts = getattr(module, problem)(dict(np.load(path)))
+    prepare = vars(module).get(problem)
+    if prepare is None:
+        sys.exit(f"{method} has no rival for {problem}")
+    run, answer, facts = prepare(dict(np.load(path)))
     print(json.dumps(facts), file=replies, flush=True)
     for line in sys.stdin:
         words = line.split()

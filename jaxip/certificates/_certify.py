@@ -106,8 +106,7 @@ def _refused(instance: Instance, reason: str) -> Certificate:
 
 def _is_real_matrix(instance: Instance) -> bool:
     """Whether the whole matrix is written out, and all is real."""
-    arrays = (instance.x, instance.y, instance.columns(np.arange(1)))
-    real = not any(np.iscomplexobj(v) for v in arrays)
+    real = not any(np.iscomplexobj(v) for v in (instance.x, instance.y, instance.phase))
     return real and instance.column_error == 0 and len(instance.x) <= MOST_UNKNOWNS
 
 

@@ -136,7 +136,7 @@ def _adjoint(K, y, r: np.ndarray) -> np.ndarray:
     ends = np.cumsum([v.size for v in leaves])[:-1]
     with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
         pairs = zip(np.split(r, ends), leaves, strict=True)
-        parts = [jnp.asarray(v, w.dtype).reshape(w.shape) for v, w in pairs]
+        parts = [jnp.asarray(v).reshape(w.shape) for v, w in pairs]
         return _flat_image(K.rmv(jax.tree.unflatten(treedef, parts)))
 
 

@@ -97,7 +97,7 @@ def _enclosed(instance: Instance, support: np.ndarray):
         return "the objective is not shown to be strongly convex on the support"
     blur += instance.norm * error
     margin = _margin(instance, reduced, r, blur, support)
-    if np.any(margin <= 0):
+    if not np.all(margin > 0):
         return f"column {int(np.argmin(margin))} is not shown to be outside the support"
     full = np.zeros_like(instance.x)
     full[support] = x[: len(support)] + 1j * x[len(support) :] if parts == 2 else x
@@ -105,7 +105,9 @@ def _enclosed(instance: Instance, support: np.ndarray):
 
 
 def _reduce(instance: Instance, support: np.ndarray, parts: int) -> _Reduced:
-    columns, y = instance.columns(support), instance.y
+    columns, y = np.zeros((len(instance.y), 0)), instance.y
+    if len(support):
+        columns = instance.columns(support)
     kind = np.result_type(columns, y)
     columns, y = columns.astype(kind), y.astype(kind)
     B = real_coordinates(columns)
@@ -179,16 +181,15 @@ def _convexity(reduced: _Reduced, x, r) -> float:
     values = np.linalg.eigvalsh(reduced.hessian(x, r, KEPT))
     bend = float(np.max(reduced.weights / reduced.modulus(x)))
     largest = float(np.abs(values).max())
-    rounded = 2 * gamma(len(r) + 4) * float(np.trace(reduced.gram))
+    rounded = 4 * gamma(len(r) + 4) * float(np.trace(reduced.gram))
     level = 1.0 if reduced.squared else float(np.linalg.norm(r))
     return float(values[0]) - 16 * len(x) * UNIT * largest - 16 * UNIT * bend - rounded / level
 
 
 def _margin(instance: Instance, reduced: _Reduced, r, blur: float, support) -> np.ndarray:
     """A lower bound of `c w_j - |<k_j, r*>|`, inf on the support."""
-    half = len(r) // 2
-    complex_data = np.iscomplexobj(instance.y)
-    products = instance.adjoint(r[:half] + 1j * r[half:] if complex_data else r)
+    half = len(instance.y)
+    products = instance.adjoint(r[:half] + 1j * r[half:] if len(r) > half else r)
     length = float(np.linalg.norm(r))
     noise = instance.adjoint_error * length + instance.norm * blur
     level = 1.0 if instance.squared else length * (1 - gamma(len(r))) - blur

@@ -1,4 +1,4 @@
-"""The functionals of imaging, each with its prox; conjugates by Moreau's identity, once."""
+"""The functionals of imaging, each with its prox; conjugates by Moreau's identity or projection."""
 
 import abc
 
@@ -12,7 +12,9 @@ from jaxip._types import Array, Float, PyTree, Scalar
 from jaxip.functionals._proximal import (
     group_soft_threshold,
     project_box,
+    project_groups,
     project_l2_ball,
+    project_moduli,
     shrink_l2,
 )
 from jaxip.functionals._soft_threshold import soft_threshold
@@ -72,6 +74,9 @@ class L1(AbstractNorm):
     def prox(self, x: Array, step) -> Array:
         return soft_threshold(x, step * self.weights)
 
+    def conj_prox(self, x: Array, step) -> Array:
+        return project_moduli(x, self.weights)
+
     def dual_norm(self, z: Array, slack=0.0) -> Scalar:
         return jnp.max((modulus(z) + slack) / self.weights)
 
@@ -101,6 +106,11 @@ class GroupL2(AbstractNorm):
         t = step * self.weight
         t = jnp.expand_dims(t, self.axis) if t.ndim else t
         return group_soft_threshold(x, t, self.axis)
+
+    def conj_prox(self, x: Array, step) -> Array:
+        weight = self.weight
+        weight = jnp.expand_dims(weight, self.axis) if weight.ndim else weight
+        return project_groups(x, weight, self.axis)
 
     def dual_norm(self, z: Array, slack=0.0) -> Scalar:
         return jnp.max((_group_norms(z, self.axis) + slack) / self.weight)

@@ -1,6 +1,7 @@
 """Proximal maps and projections as pure functions, real and complex by one formula."""
 
 import jax.numpy as jnp
+from jax import lax
 
 from jaxip._numerics import abs2
 from jaxip._tree import tree_norm, tree_scale
@@ -15,11 +16,38 @@ def hard_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float) -> 
 
 def group_soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float, axis: int):
     """`x max(0, 1 - t/|x|_g)`, `|x|_g` the 2-norm along `axis` (one group per remaining index)."""
-    square = jnp.sum(abs2(x), axis=axis, keepdims=True)
+    square = group_squares(x, axis)
     t = jnp.asarray(t, square.dtype)
     outside = square > t * t
     size = jnp.sqrt(jnp.where(outside, square, 1))
     return jnp.where(outside, x * (1 - t / size), 0)
+
+
+def project_groups(x: Inexact[Array, "..."], t: Float[Array, "..."] | float, axis: int):
+    """`x min(1, t/|x|_g)`, `|x|_g` the 2-norm along `axis` (one group per remaining index)."""
+    return _at_most(x, group_squares(x, axis), t)
+
+
+def project_moduli(x: Inexact[Array, "..."], t: Float[Array, "..."] | float):
+    """`x min(1, t/|x|)`, entry by entry: the nearest point of `|z_i| <= t_i`."""
+    return _at_most(x, abs2(x), t)
+
+
+def group_squares(x: Inexact[Array, "..."], axis: int) -> Array:
+    """`sum |x|^2` along `axis`, which is kept, of length 1.
+
+    Few members are added one by one: a loop that XLA fuses, where a reduction stands alone.
+    """
+    square = abs2(x)
+    if x.shape[axis] > 4:
+        return jnp.sum(square, axis=axis, keepdims=True)
+    return sum(lax.split(square, (1,) * x.shape[axis], axis % x.ndim))  # type: ignore[return-value]
+
+
+def _at_most(x: Array, square: Array, t) -> Array:
+    t = jnp.asarray(t, square.dtype)
+    outside = square > t * t
+    return x * jnp.where(outside, t / jnp.sqrt(jnp.where(outside, square, 1)), 1)
 
 
 def shrink_l2(x: PyTree, t: Scalar | float) -> PyTree:

@@ -67,8 +67,8 @@ class LISTA(AbstractLISTA):
     """`x+ = soft(W_k x + B_k y, theta_k)`: two free matrices per layer, for one operator.
 
     `W_k` begins as `I - B_k A` and then learns freely, so that A is nowhere left to be exchanged.
-    Kept apart, `W_k = I - B_k A + V_k`, it could be, at 1.7 times the price (one more product with A,
-    for `m = n / 2`); with `V_k = 0` that is LISTACP, which takes another operator.
+    Kept apart, `W_k = I - B_k A + V_k`, it could be, at the price of one more product with A in
+    each layer; with `V_k = 0` that is LISTACP, which takes another operator.
     Source: Gregor and LeCun (2010); the coupling: Chen, Liu, Wang and Yin (2018).
     """
 

@@ -1,5 +1,7 @@
 """Certificates against minimisers from coordinate descent in extended precision."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -140,22 +142,58 @@ def test_a_weight_over_the_critical_one_gives_zero():
     assert found.stable_radius > 0
 
 
-@pytest.mark.parametrize("fraction", [0.95, 0.7])
-def test_complex_images_by_the_gap_alone(fraction):
-    """With 70 % of the samples the ten columns without slack are dependent over the complex field.
+@pytest.mark.parametrize("fraction, weight", [(0.95, 0.25), (0.7, 0.25), (0.5, 0.01)])
+def test_complex_images(fraction, weight):
+    """The minimiser is enclosed, and without a residual its distance bounded through the gap.
 
-    Turned to the phases of the dual, in real coordinates, they are not.
+    At 70 % ten columns without slack are dependent over the complex field: turned to the phases
+    of the dual, in real coordinates, they are not.
     """
     mask = operators.uniform_random((8, 8), fraction, key=jax.random.key(0))
     A = operators.SubsampledFourier(mask)
     W = operators.Wavelet((8, 8), "haar", levels=2)
     y = A @ jnp.zeros((8, 8), complex).at[2:6, 2:4].set(1)
     y = y + 0.02 * mask * jax.random.normal(jax.random.key(1), (8, 8), complex)
-    problem = problems.SRLasso(A, 0.25, synthesis=W)
+    problem = problems.SRLasso(A, weight, synthesis=W)
     solution = ip.solve(problem, y, gap=1e-10, max_steps=5_000)
-    found = certify(problem, solution, y, distance=1e-2)
-    assert not found.unique and "singular value" in found.reason
-    assert found.distance < 0.01 * float(jnp.linalg.norm(solution.x))
+    found = certify(problem, solution, y, distance=1e-4)
+    if weight == 0.25:
+        assert found.verdict == "certified" and found.unique and found.distance < 1e-5
+        assert found.minimiser_error < 1e-7 and np.iscomplexobj(found.minimiser)
+    else:
+        assert not found.unique and "singular value" in found.reason
+        assert found.distance < 0.01 * float(jnp.linalg.norm(solution.x))
+
+
+@pytest.mark.parametrize("squared", [True, False])
+def test_zero_of_a_complex_image(squared):
+    A = operators.SubsampledFourier(jnp.ones((4, 4)).at[0, 0].set(0))
+    y = A @ jax.random.normal(jax.random.key(4), (4, 4), complex)
+    critical = float(jnp.max(jnp.abs(A.H @ y))) / (1 if squared else float(jnp.linalg.norm(y)))
+    kind = problems.Lasso if squared else problems.SRLasso
+    for share, verdict in ((1.001, "certified"), (0.999, "refused")):
+        problem = kind(A, share * critical)
+        solution = SimpleNamespace(
+            x=jnp.zeros((4, 4), complex), dual=problem.residual_dual(0 * y, y)
+        )
+        found = certify(problem, solution, y)
+        assert found.verdict == verdict and found.unique == (verdict == "certified")
+
+
+def test_a_real_operator_that_is_no_matrix():
+    """A subsampled Hadamard transform of wavelet coefficients: enclosed without its matrix."""
+    A = operators.SubsampledHadamard(
+        operators.uniform_random((4, 8), 0.6, key=jax.random.key(2)), dtype=np.dtype(float)
+    )
+    W = operators.Wavelet((4, 8), "db2", levels=1, dtype=np.dtype(float))
+    y = A @ jax.random.normal(jax.random.key(3), (4, 8))
+    problem = problems.Lasso(A, 0.5, synthesis=W)
+    solution = ip.solve(problem, y, gap=1e-13)
+    found = certify(problem, solution, y, distance=1e-5)
+    truth = descend(np.asarray(operators.materialise(problem.K)), np.ravel(y), 0.5, True)
+    assert found.verdict == "certified" and found.unique
+    assert np.linalg.norm(np.ravel(solution.x) - truth) <= found.distance + 1e-15
+    assert np.linalg.norm(found.minimiser - truth) <= found.minimiser_error + 1e-15 < 1e-10
 
 
 def test_other_problems_and_negative_errors_are_told():

@@ -15,6 +15,8 @@ FUNCTIONALS = {
     "L1": lambda: functionals.L1(0.7),
     "L1 weighted": lambda: functionals.L1(0.1 + jnp.arange(15.0).reshape(SHAPE) / 10),
     "GroupL2": lambda: functionals.GroupL2(0.6, axis=0),
+    "GroupL2 weighted": lambda: functionals.GroupL2(0.2 + jnp.arange(3.0), axis=1),
+    "SeparableSum": lambda: functionals.SeparableSum(functionals.L1(0.7), functionals.GroupL2(0.6)),
     "SquaredL2": lambda: functionals.SquaredL2(1.3),
     "L2": lambda: functionals.L2(0.9),
     "L2Ball": lambda: functionals.L2Ball(1.5),
@@ -44,6 +46,8 @@ def test_every_public_functional_is_in_the_list():
 
 
 def test_promises(functional, x, getkey):
+    if isinstance(functional, functionals.SeparableSum):
+        x = (x, 2 * x[::-1])
     testing.check_functional(functional, x, getkey()).verify()
 
 
@@ -71,9 +75,23 @@ def test_dual_norm_is_the_least_bound(x, getkey):
         np.testing.assert_allclose(tree_vdot(z, v) / norm(v), t, rtol=1e-12)
 
 
+def test_dual_norm_of_a_sum_is_the_largest(x, getkey):
+    parts = functionals.L1(0.3), functionals.GroupL2(0.2 + jnp.arange(5.0))
+    norm = functionals.SeparableSum(*parts)
+    z = (x, jax.random.normal(getkey(), SHAPE, x.dtype))
+    t = norm.dual_norm(z)
+    assert t == max(g.dual_norm(v) for g, v in zip(parts, z, strict=True))
+    v = norm.prox(jax.tree.map(lambda w: 10 * w, z), 1.0)
+    assert tree_vdot(z, v) <= t * norm(v) * (1 + 1e-12)
+    # the weights bracket the norm between 2-norm and 1-norm
+    assert norm.smallest_weight() * tree_vdot(v, v) ** 0.5 <= norm(v)
+    assert norm(v) <= norm.largest_weight() * sum(jnp.sum(jnp.abs(w)) for w in v)
+
+
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: functionals.SeparableSum(functionals.L1(1.0), functionals.GroupL2(-jnp.ones(5))),
         lambda: functionals.L1(0.0),
         lambda: functionals.L1(-1.0),
         lambda: functionals.L1(jnp.nan),

@@ -90,6 +90,23 @@ def test_another_matrix_is_a_leaf(net):
         made.with_operator(operators.Matrix(others[0][:, :20]))
 
 
+@pytest.mark.parametrize("net", FAMILY[1:])
+def test_a_batch_with_a_matrix_per_sample_has_the_gradient_of_the_loop(net):
+    problem, y = problem_and_data()
+    made = net.for_problem(problem, 3)
+    others = jnp.stack([jnp.asarray(matrix(12, 24, seed=seed)) for seed in (5, 6, 7)])
+    params, static = eqx.partition(made, networks.trainable(made))
+
+    def one(p, D):
+        x = eqx.combine(p, static).with_operator(operators.Matrix(D))(y)
+        return jnp.sum((x - 1) ** 2)
+
+    together = jax.grad(lambda p: jnp.sum(jax.vmap(one, (None, 0))(p, others)))(params)
+    looped = jax.tree.map(lambda *rows: sum(rows), *[jax.grad(one)(params, D) for D in others])
+    pairs = list(zip(jax.tree.leaves(together), jax.tree.leaves(looped), strict=True))
+    assert pairs and all(close(a, b, 1e4) and jnp.any(b != 0) for a, b in pairs)
+
+
 def test_alista_takes_the_weights_of_the_other_matrix():
     problem, y = problem_and_data()
     other = operators.Matrix(jnp.asarray(matrix(12, 24, seed=5)))
