@@ -22,7 +22,7 @@ from jaxip import audit, data, metrics, operators, problems, training, unrolled
 
 SHAPE, LAYERS, NOISE, RADIUS, BATCH = (48, 48), 24, 0.02, 0.02, 8
 RESTARTS = (1, 2, 3, 4, 6)
-WEIGHTS = np.geomspace(1e-3, 0.3, 9)
+WEIGHTS = np.geomspace(1e-5, 0.1, 9)
 LEARNED = ("tau", "sigma", "weights")
 
 
@@ -32,15 +32,21 @@ def measurement() -> operators.SubsampledFourier:
     return operators.SubsampledFourier(mask.astype(jnp.float32))
 
 
-def sampler(A, count: int):
-    """`key -> (heads, data)`."""
+def sampler(A):
+    """`key -> (heads, data)`, BATCH of each."""
 
     def one(key):
         for_image, for_noise = jax.random.split(key)
         image = data.random_phantom(SHAPE, key=for_image)
         return image, data.simulate(A, image, NOISE, key=for_noise)
 
-    return jax.jit(lambda key: jax.vmap(one)(jax.random.split(key, count)))
+    return jax.jit(lambda key: jax.lax.map(one, jax.random.split(key, BATCH)))
+
+
+def drawn(draw, count: int, seed: int):
+    """`count` batches in one."""
+    batches = [draw(key) for key in jax.random.split(jax.random.key(seed), count)]
+    return jax.tree.map(lambda *rows: jnp.concatenate(rows), *batches)
 
 
 def network(A, restarts: int, weight: float):
@@ -84,13 +90,10 @@ def loss(net, batch, key):
 
 def train(net, draw, seconds: float):
     """Adam for about this time."""
-    begin = time.perf_counter()
-    run = training.fit(
-        net, loss, draw, training.clipped_adam(1e-3, 5, 20), steps=20, key=jax.random.key(1)
-    )
+    warm = training.clipped_adam(1e-3, 5, 20)
+    run = training.fit(net, loss, draw, warm, steps=20, key=jax.random.key(1))
     pace = float(np.median([row["seconds"] for row in run.history[5:]]))
-    left = seconds - 2 * (time.perf_counter() - begin)  # one more program is compiled
-    steps = max(50, int(0.9 * left / pace))
+    begin, steps = time.perf_counter(), max(50, int(seconds / pace))
     optimiser = training.clipped_adam(1e-2, min(50, steps // 5), steps)
     run = training.fit(net, loss, draw, optimiser, steps=steps, key=jax.random.key(2))
     return run.net, {"steps": steps, "seconds": round(time.perf_counter() - begin)}
@@ -109,10 +112,11 @@ def amplification(net, A, batch) -> list[float]:
 def main():
     """Tune, train, attack, write."""
     begin, A = machine(), measurement()
-    net, settings, scores = tuned(A, sampler(A, 16)(jax.random.key(10)))
-    test = sampler(A, 48)(jax.random.key(11))
+    draw = sampler(A)
+    validation, test = drawn(draw, 2, 10), drawn(draw, 6, 11)
+    net, settings, scores = tuned(A, validation)
     print(settings, float(psnr(net, test)), flush=True)
-    after, training_log = train(net, sampler(A, BATCH), float(sys.argv[1]))
+    after, training_log = train(net, draw, float(sys.argv[1]))
     before_db, after_db = (float(psnr(n, test)) for n in (net, after))
     print(before_db, after_db, training_log, flush=True)
     result = {

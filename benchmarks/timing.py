@@ -47,8 +47,9 @@ def machine() -> dict:
     return {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
 
 
-def save(name: str, result: dict) -> None:
+def save(name: str, result: dict, *, show: bool = True) -> None:
     """Write `results/<name>.json`, and show it."""
-    print(json.dumps(result, indent=1))
+    if show:
+        print(json.dumps(result, indent=1))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")

@@ -43,10 +43,12 @@ def main():
         help="instances whose name contains this (the others stay in the table)",
     )
     only = parser.parse_args().only
-    rows = {name: race(name, *pair) for name, pair in instances().items() if only in name}
     path = RESULTS / "race.json"
-    held = json.loads(path.read_text())["rows"] if only and path.exists() else {}
-    save("race", {"goal": GOAL, "steps at most": STEPS, "rows": held | rows})
+    rows = json.loads(path.read_text())["rows"] if only and path.exists() else {}
+    for name, (problem, y) in instances().items():
+        if only in name:
+            rows[name] = race(name, problem, y)
+            save("race", {"goal": GOAL, "steps at most": STEPS, "rows": rows}, show=False)
 
 
 def race(name: str, problem, y) -> dict:

@@ -53,12 +53,12 @@ def tree_sub(a: PyTree, b: PyTree) -> PyTree:
 
 def tree_scale(scalar: Scalar | float, a: PyTree) -> PyTree:
     """`scalar * a`, keeping the dtype of `a`."""
-    return jax.tree.map(lambda v: times(jnp.asarray(scalar, v.real.dtype), v), a)
+    return jax.tree.map(lambda v: jnp.asarray(scalar, v.real.dtype) * v, a)
 
 
 def tree_axpy(scalar: Scalar | float, a: PyTree, b: PyTree) -> PyTree:
     """`scalar * a + b`, keeping the dtypes."""
-    return jax.tree.map(lambda v, w: times(jnp.asarray(scalar, v.real.dtype), v) + w, a, b)
+    return jax.tree.map(lambda v, w: jnp.asarray(scalar, v.real.dtype) * v + w, a, b)
 
 
 def tree_where(flag: Flag, a: PyTree, b: PyTree) -> PyTree:
@@ -139,8 +139,3 @@ def _cast(tree: PyTree, real, cplx) -> PyTree:
 
 def _is_complex(leaf) -> bool:
     return jnp.issubdtype(leaf.dtype, jnp.complexfloating)
-
-
-def times(scalar, v):
-    """`scalar * v`."""
-    return jax.lax.complex(scalar * v.real, scalar * v.imag) if _is_complex(v) else scalar * v

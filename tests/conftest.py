@@ -26,9 +26,10 @@ DATA = pathlib.Path(
 # minutes in all: `pytest -m deep`, the second step of CI
 DEEP = {
     "interop", "unrolled", "test_adversarial.py", "test_bounds.py", "test_calibration.py",
-    "test_certify.py", "test_conditions.py", "test_digits.py", "test_instability.py",
-    "test_learned_parameters.py", "test_least_squares.py", "test_nesta.py", "test_nufft.py",
-    "test_oracles.py", "test_peers_defects.py", "test_radon.py", "test_restarts.py",
+    "test_certify.py", "test_complex_distance.py", "test_conditions.py", "test_digits.py",
+    "test_instability.py", "test_learned_parameters.py", "test_least_squares.py",
+    "test_nesta.py", "test_nufft.py", "test_oracles.py", "test_peers_defects.py",
+    "test_radon.py", "test_restarts.py",
     "test_stand_ins.py", "test_undecimated.py", "test_unet_recipe.py", "test_weights.py",
     "test_working_set.py",
 }  # fmt: skip

@@ -167,6 +167,7 @@ def test_a_sample_does_not_depend_on_its_neighbours():
     assert int(together.num_steps[0]) == int(alone.num_steps)
 
 
+@pytest.mark.slow  # tests/solvers/test_implicit.py has it for every problem
 def test_the_derivative_of_a_lasso_is_that_of_its_support():
     """CR-Sparse's solvers have no reverse mode; jaxopt's CG on the full system gives garbage."""
     A, y, weight = (v.real for v in instance())

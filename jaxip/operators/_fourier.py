@@ -1,7 +1,5 @@
 """Unitary centred Fourier transforms, full and subsampled."""
 
-from functools import partial
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -16,41 +14,15 @@ from jaxip.operators._operator import AbstractLinearOperator, image_structure
 def centred_fft(x: Complex[Array, "..."], ndim: int) -> Complex[Array, "..."]:
     """Unitary DFT over the last `ndim` axes, origin and zero frequency at index `n // 2`."""
     axes = tuple(range(-ndim, 0))
-    transform = partial(jnp.fft.fftn, axes=axes, norm="ortho")
-    if _all_even(x, ndim):
-        before, after = _signs(x, ndim)
-        return after(transform(before(x)))
-    return jnp.fft.fftshift(transform(jnp.fft.ifftshift(x, axes)), axes)
+    shifted = jnp.fft.ifftshift(x, axes)
+    return jnp.fft.fftshift(jnp.fft.fftn(shifted, axes=axes, norm="ortho"), axes)
 
 
 def centred_ifft(y: Complex[Array, "..."], ndim: int) -> Complex[Array, "..."]:
     """The inverse, and adjoint, of `centred_fft`."""
     axes = tuple(range(-ndim, 0))
-    transform = partial(jnp.fft.ifftn, axes=axes, norm="ortho")
-    if _all_even(y, ndim):
-        before, after = _signs(y, ndim)
-        return before(transform(after(y)))
-    return jnp.fft.fftshift(transform(jnp.fft.ifftshift(y, axes)), axes)
-
-
-def _all_even(x: Array, ndim: int) -> bool:
-    return all(n % 2 == 0 for n in x.shape[x.ndim - ndim :])
-
-
-def _signs(x: Array, ndim: int):
-    """Multiplications by the signs of `centring` along each axis: cheaper than two shifts."""
-    pairs = [centring(n, x.dtype) for n in x.shape[x.ndim - ndim :]]
-
-    def by(which: int):
-        def multiply(v):
-            for axis, pair in enumerate(pairs):
-                signs = pair[which].reshape(-1, *[1] * (ndim - 1 - axis))
-                v = jax.lax.complex(v.real * signs, v.imag * signs) if jnp.iscomplexobj(v) else v * signs
-            return v
-
-        return multiply
-
-    return by(0), by(1)
+    shifted = jnp.fft.ifftshift(y, axes)
+    return jnp.fft.fftshift(jnp.fft.ifftn(shifted, axes=axes, norm="ortho"), axes)
 
 
 def centring(n: int, dtype) -> tuple[Array, Array]:
@@ -122,11 +94,10 @@ class SubsampledFourier(AbstractLinearOperator):
             raise ValueError(f"ndim must be 1 to {self.mask.ndim} or None, but is {self.ndim}")
 
     def mv(self, x: Array) -> Array:
-        k = centred_fft(x, self._transformed())
-        return jax.lax.complex(self.mask*k.real, self.mask*k.imag)
+        return self.mask * centred_fft(x, self._transformed())
 
     def rmv(self, y: Array) -> Array:
-        return centred_ifft(jax.lax.complex(self.mask*y.real, self.mask*y.imag), self._transformed())
+        return centred_ifft(self.mask * y, self._transformed())
 
     def in_structure(self) -> Structure:
         dtype = jnp.result_type(self.mask.dtype, jnp.complex64)
