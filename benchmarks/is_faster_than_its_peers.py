@@ -1,9 +1,9 @@
 """How much faster is an iteration than that of a peer? 256 x 256, one coil, complex64.
 
-`python benchmarks/peers/build.py FOLDER` makes the peers' environments, then
-`python benchmarks/is_faster_than_its_peers.py FOLDER` writes results/peers.json. All get the same
-data by file; each answer is judged by one objective in NumPy, in float64. Wavelets: FISTA, target
-at least 4 times as fast as the fastest peer; total variation: PDHG, at least 6 times.
+After `python benchmarks/peers/build.py FOLDER`, which makes the peers' environments,
+`python benchmarks/is_faster_than_its_peers.py FOLDER [RUNS]` writes results/peers.json. All get
+the same data by file; each answer is judged by one objective in NumPy, in float64. Wavelets:
+FISTA, target at least 4 times as fast as the fastest peer; total variation: PDHG, at least 6 times.
 """
 
 import pathlib
@@ -18,7 +18,7 @@ from timing import machine, save  # noqa: E402
 
 from jaxip import data  # noqa: E402
 
-SIDE, ITERATIONS = 256, 40
+SIDE, ITERATIONS = 256, 200
 
 
 def scan(weight: float) -> dict:
@@ -71,6 +71,7 @@ def tv_objective(x, problem):
 def main():
     """Both races, and the ratios."""
     folder, begin = pathlib.Path(sys.argv[1]), machine()
+    runs = int(sys.argv[2]) if len(sys.argv) > 2 else 7
     entries = {
         "wavelet": (
             scan(0.005),
@@ -82,7 +83,7 @@ def main():
     result = {"machine": begin}
     for name, (problem, methods, objective) in entries.items():
         value = lambda x, p=problem, f=objective: f(x, p)
-        table = race(name, problem, methods, folder, value)
+        table = race(name, problem, methods, folder, value, runs)
         result[name] = {
             "table": table,
             "times faster than": {k: ratios(table, "jaxip", k) for k in ("min_s", "median_s")},

@@ -102,6 +102,11 @@ def in_parameters(steps: int, **options):
     return jax.jit(jax.grad(value)).lower(*given).compile(), given
 
 
+def temporaries(compiled) -> float:
+    """MiB that XLA reserves beside arguments and results."""
+    return compiled.memory_analysis().temp_size_in_bytes / MIB
+
+
 def timed(compiled, given):
     """`number -> seconds`."""
 
@@ -184,7 +189,7 @@ def checkpoints(rounds: int) -> dict:
     result = {}
     for name, gradient in (("in the data", in_data), ("in the parameters", in_parameters)):
         plain, thrifty = (gradient(50, checkpoint=kept) for kept in (False, True))
-        memory = [made[0].memory_analysis().temp_size_in_bytes / MIB for made in (plain, thrifty)]
+        memory = [temporaries(made[0]) for made in (plain, thrifty)]
         calls = {"plain": timed(*plain), "checkpoint": timed(*thrifty)}
         table = summary(race(calls, rounds, 2))
         for row, size in zip(table.values(), memory, strict=True):
@@ -202,10 +207,9 @@ def implicit(side: int = 64) -> dict:
     """(d) Temporaries of the gradient of a solve in its weight, by the steps it may take."""
     mask = operators.variable_density_lines((side, side), 0.4, centre=8, key=jax.random.key(0))
     A = operators.SubsampledFourier(mask)
-    W = operators.Wavelet((side, side), "db4", levels=3)
 
     def loss(weight, y, most, adjoint):
-        problem = problems.SRLasso(A, weight, synthesis=W)
+        problem = problems.SRLasso(A, weight)
         image = ip.solve(problem, y, max_steps=most, adjoint=adjoint).image
         return jnp.sum(image.real**2 + image.imag**2)
 
@@ -215,7 +219,7 @@ def implicit(side: int = 64) -> dict:
         for most in (100, 1000, 10_000):
             slope = jax.jit(jax.grad(lambda w, y, m=most, a=adjoint: loss(w, y, m, a)))
             compiled = slope.lower(jnp.asarray(1e-3), y).compile()
-            size = compiled.memory_analysis().temp_size_in_bytes / MIB
+            size = temporaries(compiled)
             row[f"{most} steps, temporary_mib"] = round(size, 3)
         result[name] = row
     return result

@@ -15,7 +15,7 @@ def lasso(data):
 
     def run():
         found[:] = [
-            Lasso(alpha=weight / rows, fit_intercept=False, tol=float(data["tolerance"]))
+            Lasso(alpha=weight / rows, fit_intercept=False, tol=float(data["celer"]))
             .fit(A, y)
             .coef_
             for y, weight in zip(columns, data["weights"], strict=True)

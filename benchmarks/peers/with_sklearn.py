@@ -14,7 +14,7 @@ def lasso(data):
     found = []
 
     def fit(y, weight):
-        model = Lasso(weight / rows, fit_intercept=False, tol=float(data["tolerance"]))
+        model = Lasso(weight / rows, fit_intercept=False, tol=float(data["sklearn"]))
         return model.set_params(max_iter=100_000).fit(A, y).coef_
 
     def run():

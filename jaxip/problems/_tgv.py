@@ -225,7 +225,7 @@ def integrate(s: Array) -> Array:
     for axes in _products(shape):
         moment, pattern, pulls, product = _pattern(shape, axes)
         amount = jnp.sum(s * _outer(moment, s)) / jnp.asarray(product, s.real.dtype)
-        place = pairs.index(axes[:2])
+        place = pairs.index((axes[0], axes[1]))
         mixed[place] = mixed[place] + amount * _outer(pattern, s)
         s = s - amount * (_outer(pulls[0], s) + _outer(pulls[1], s))
     diagonal = []
@@ -290,7 +290,7 @@ def _inverse_norm(shape: tuple[int, ...]) -> float:
         gain += norm(moment) * norm(pattern) / product
         moved += norm(moment) * sum(norm(pull) for pull in pulls) / product
     sums = [1 / (4 * np.sin(np.pi / (2 * (n - 1))) ** 2) for n in shape if n > 2]
-    return 1.01 * (gain * moved + max(sums, default=0.0) * moved)
+    return float(1.01 * (gain * moved + max(sums, default=0.0) * moved))
 
 
 def _centred(n: int) -> np.ndarray:

@@ -26,11 +26,33 @@ def close(problem: AbstractProblem, x: PyTree, duals: tuple[PyTree, ...], y: PyT
 
     The bound is that of the first dual which shows `goal`, else of the best.
     """
-    dtype = jnp.finfo(jnp.result_type(*jax.tree.leaves(y))).dtype
     arrays, rest = eqx.partition((problem, x, duals, y, goal), eqx.is_inexact_array)
-    arguments = eqx.combine(jax.lax.stop_gradient(arrays), rest)
+    arrays, static = eqx.partition(eqx.combine(jax.lax.stop_gradient(arrays), rest), eqx.is_array)
+    return _in_float64(lambda arrays: _closed(*eqx.combine(arrays, static)))(arrays)
+
+
+def _in_float64(core):
+    """`core`, which widens by itself, kept wide under vmap.
+
+    A program is batched where vmap stands, outside the context that made it wide: FFTs would fall
+    back to complex64 there.
+    """
+    guarded = jax.custom_batching.custom_vmap(core)
+
+    @guarded.def_vmap
+    def _(size, batched, arrays):
+        axes = jax.tree.map(lambda known: 0 if known else None, batched[0])
+        with jax.enable_x64(True):
+            out = _in_float64(jax.vmap(core, in_axes=(axes,), axis_size=size))(arrays)
+        return out, jax.tree.map(lambda _: True, out)
+
+    return guarded
+
+
+def _closed(problem, x, duals, y, goal):
+    dtype = jnp.finfo(jnp.result_type(*jax.tree.leaves(y))).dtype
     with jax.enable_x64(True):
-        problem, x, duals, y, goal = to_float64(arguments)
+        problem, x, duals, y, goal = to_float64((problem, x, duals, y, goal))
         violation = problem.violation(x, y, unit=UNIT)
         objective = problem.objective(x, y, unit=UNIT)
         most = jnp.where(violation > 0, jnp.inf, objective)

@@ -132,7 +132,8 @@ class PlugAndPlay(AbstractDenoised):
         **options,
     ) -> "PlugAndPlay":
         """`tau = 1 / |A|^2`. Raises: ValueError where no bound of `|A|` is known."""
-        return cls(A, denoiser, 1 / operator_norm(A, norm) ** 2, **options)
+        tau = 1 / operator_norm(A, norm) ** 2
+        return cls(A=A, denoiser=denoiser, tau=tau, **options)
 
     def check(self):
         _check_step("tau |A|^2", self.tau, self.A.norm_bounds()[0] ** 2)
@@ -173,7 +174,8 @@ class RED(AbstractDenoised):
         """`tau = 1 / (|A|^2 / 2 + weight)`, less 1 %."""
         weight = as_scalar(weight)
         square = operator_norm(A, norm) ** 2
-        return cls(A, denoiser, weight, 0.99 / (square / 2 + weight), **options)
+        tau = 0.99 / (square / 2 + weight)
+        return cls(A=A, denoiser=denoiser, weight=weight, tau=tau, **options)
 
     def check(self):
         square = self.A.norm_bounds()[0] ** 2

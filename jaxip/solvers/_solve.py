@@ -77,13 +77,13 @@ def solve(
     y = with_precision(y, _data_structure(problem, y))
     problem = with_precision(problem, y)
     goal = _goal(gap, y)
-    stepper = default_solver(problem) if solver is None else with_precision(solver, y)
+    stepper = with_precision(default_solver(problem) if solver is None else solver, y)
     stepper.check(problem)
     pair = None if start is None else with_precision(start, y)
     adjoint = Implicit() if adjoint is None else adjoint
-    check_every = stepper.check_every() if check_every is None else check_every
-    num_checks = -(-max_steps // check_every)
-    solution = _solve(problem, y, stepper, pair, goal, stop, adjoint, num_checks, check_every)
+    every = stepper.check_every() if check_every is None else check_every
+    num_checks = -(-max_steps // every)
+    solution = _solve(problem, y, stepper, pair, goal, stop, adjoint, num_checks, every)
     if throw:
         status = eqx.error_if(
             solution.status, solution.status != Status.optimal, "the gap asked for is not proved"

@@ -73,8 +73,8 @@ def operator_norm(op: AbstractLinearOperator, norm: float | Scalar | None) -> Sc
             "no upper bound of |K| is known; pass "
             "solver=PDHG.for_problem(problem, norm=...) (or FISTA's), for instance 1.1 times the "
             "lower value of operators.norm_bounds(K, key=key), or for a Lasso "
-            "solver=solvers.BacktrackingFISTA(), which needs none; a foreign operator takes it once "
-            "for all, as in interop.from_pylops(op, norm=(lower, upper))"
+            "solver=solvers.BacktrackingFISTA(), which needs none; a foreign operator takes it "
+            "once for all, as in interop.from_pylops(op, norm=(lower, upper))"
         )
     return jnp.where(upper > 0, upper, 1)
 

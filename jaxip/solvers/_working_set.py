@@ -70,7 +70,7 @@ class WorkingSet(AbstractSolver):
         met = jnp.where(usable, below, 1) / jnp.where(usable, above, 1)
         return WorkingSetState(rest(x, slope, met), dual, jnp.zeros((), bool))
 
-    def step(self, problem, y, state: WorkingSetState) -> WorkingSetState:
+    def step(self, problem: Lasso, y, state: WorkingSetState) -> WorkingSetState:
         A, now = _matrix(problem), state.point
         weights = jnp.broadcast_to(problem.regulariser.weights, now.x.shape)
         columns = A.shape[1]

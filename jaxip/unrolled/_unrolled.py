@@ -26,12 +26,12 @@ class Unrolled(eqx.Module):
     leading axis of length `num_layers`, one entry per layer; where `tied` they have none and every
     layer uses the same. `learned` names the arrays that training changes; None stands for all but
     the operators, which are never trained. Steps and weights are learned as they are: a rate that
-    takes them below zero is too large. `checkpoint` keeps the states before every
+    takes them below zero is too large. `checkpoint` keeps the state before every
     `sqrt(num_layers)`-th layer for the backward pass and computes each stretch between them again:
-    memory of `2 sqrt(num_layers)` layers, one more forward pass. `inline` writes the layers out one after another
-    instead of scanning over them: up to about 32 layers it trains up to twice as fast on dense
-    matrices and wavelets, but compiles longer, and on TV (stencils, fused across layers) it takes
-    minutes to compile and is slower.
+    the memory of `2 sqrt(num_layers)` layers for one more forward pass. `inline` writes the layers
+    out one after another instead of scanning over them: up to about 32 layers it trains up to
+    twice as fast on dense matrices and wavelets, but compiles longer, and on TV (stencils, fused
+    across layers) it takes minutes to compile and is slower.
     """
 
     layers: AbstractSolver

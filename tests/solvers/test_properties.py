@@ -117,7 +117,8 @@ def test_every_solver_is_in_the_list_twice():
                 assert listed.count(value) >= 2, f"{name} is not in the list twice"
 
 
-DEEP = {"ISTA complex", "WorkingSet complex", "FISTA real", "Restarted images", "Polished images", "Polished complex",
+DEEP = {"ISTA complex", "WorkingSet complex",
+        "FISTA real", "Restarted images", "Polished images", "Polished complex",
         "ParameterFree images", "ParameterFree complex", "WARPd complex", "NESTA complex",
         "NESTA real"}  # fmt: skip
 # second configurations, run with -m slow

@@ -74,3 +74,19 @@ def test_gradients_are_finite_and_of_the_right_kind():
     step = 3e-3 * slope / jnp.linalg.norm(slope)
     rise = (loss(y + step) - loss(y - step)) / (2 * 3e-3)
     np.testing.assert_allclose(rise, jnp.linalg.norm(slope), rtol=0.05)
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+def test_a_batch_is_proved_in_float64_too(levels):
+    """FFTs under vmap must not fall back to complex64: JAX warns of it, and warnings are errors."""
+    mask = operators.uniform_random((8, 8), 0.6, key=jax.random.key(0)).astype(jnp.float32)
+    A = operators.SubsampledFourier(mask)
+    y = mask * jax.random.normal(jax.random.key(1), (1, 2, 8, 8), jnp.complex64)
+    solve = lambda y: ip.solve(problems.SRLasso(A, 0.1), y, gap=1e-3)
+    y, batched = (y[0], jax.vmap(solve)) if levels == 1 else (y, jax.vmap(jax.vmap(solve)))
+    found = jax.jit(batched)(y)
+    alone = solve(y[(0,) * levels])
+    assert jnp.all(found.status == Status.optimal)
+    for name in ("objective", "bound"):
+        here, there = (float(jnp.ravel(getattr(s, name))[0]) for s in (found, alone))
+        assert abs(here - there) <= 1e-5 * abs(there)

@@ -16,8 +16,11 @@ def measurement():
 
 def planned(function, *arguments):
     """Temporaries of the compiled function, in complex images of this precision."""
-    size = jax.jit(function).lower(*arguments).compile().memory_analysis().temp_size_in_bytes
-    return size / (SHAPE[0] * SHAPE[1] * jnp.zeros((), jnp.result_type(complex)).nbytes)
+    plan = jax.jit(function).lower(*arguments).compile().memory_analysis()
+    assert plan is not None
+    return plan.temp_size_in_bytes / (
+        SHAPE[0] * SHAPE[1] * jnp.zeros((), jnp.result_type(complex)).nbytes
+    )
 
 
 def in_data(net):

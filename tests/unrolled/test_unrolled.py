@@ -162,10 +162,23 @@ def test_a_batch_with_a_mask_per_sample_trains_in_one_trace(getkey):
         one = eqx.combine(p, static).with_operator(operators.SubsampledFourier(m))
         return jnp.mean(jnp.abs(one(y) - 1) ** 2)
 
-    looped = [jax.grad(alone)(params, m, y) for m, y in zip(masks, data, strict=True)]
+    slope = jax.jit(jax.grad(alone))
+    looped = [slope(params, m, y) for m, y in zip(masks, data, strict=True)]
     mean = jax.tree.map(lambda *rows: sum(rows) / 3, *looped)
-    pairs = zip(jax.tree.leaves(jax.grad(together)(params)), jax.tree.leaves(mean), strict=True)
+    pairs = zip(
+        jax.tree.leaves(jax.jit(jax.grad(together))(params)), jax.tree.leaves(mean), strict=True
+    )
     assert all(close(a, b, 1e4) for a, b in pairs)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("inline", [False, True])
+def test_checkpointed_layers_are_the_layers(inline, tied):
+    problem, y = lasso(float)
+    solver = solvers.ISTA.for_problem(problem)
+    plain = unrolled.unroll(solver, problem, 11, tied=tied)  # three times three, and two
+    kept = unrolled.unroll(solver, problem, 11, tied=tied, inline=inline, checkpoint=True)
+    assert close(kept.outputs(y), plain.outputs(y)) and close(kept(y), plain(y))
 
 
 @pytest.mark.parametrize("inline", [False, True])
