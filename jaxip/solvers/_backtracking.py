@@ -48,7 +48,7 @@ class BacktrackingFISTA(AbstractSolver):
         curvature = jnp.where(usable, met, 1) / jnp.where(usable, square, 1)
         return BacktrackingState(rest(x, slope, curvature), residual)
 
-    def step(self, problem, y, state: BacktrackingState) -> BacktrackingState:
+    def step(self, problem: Lasso, y, state: BacktrackingState) -> BacktrackingState:
         x = propose(state.now, problem.regulariser.weights)
         z = problem.residual(x, y)
         return BacktrackingState(accept(state.now, x, problem.data_operator.rmv(z)), z)

@@ -66,11 +66,13 @@ class PDHG(AbstractSolver):
         check_steps(self.tau, self.sigma, problem.K)
 
     def warm(self, problem, y, x, z) -> PDHGState:
-        own = self.omega is not None
-        guess = self.omega if own else start_weight(problem, y, self.tau, self.sigma)
-        omega = guess.astype(tree_norm(x).dtype)
-        # a pair that is no zero knows its own balance: do not start from the guess again
-        start = omega if own else mean_weight(omega, x, z)
+        dtype = tree_norm(x).dtype
+        if self.omega is None:
+            omega = start_weight(problem, y, self.tau, self.sigma).astype(dtype)
+            # a pair that is no zero knows its own balance: do not start from the guess again
+            start = mean_weight(omega, x, z)
+        else:
+            omega = start = self.omega.astype(dtype)
         return PDHGState(x, z, x, z, start, omega, jnp.zeros((), jnp.int32))
 
     def step(self, problem, y, state: PDHGState) -> PDHGState:
