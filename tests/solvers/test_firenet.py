@@ -31,7 +31,7 @@ def das():
 
 def test_polished_proves_and_firenet_falls_by_e(das):
     problem, y, size = das
-    polished = ip.solve(problem, y, gap=1e-9, solver=solvers.Polished.for_problem(problem))
+    polished = ip.solve(problem, y, gap=1e-6, solver=solvers.Polished.for_problem(problem))
     assert polished.status == ip.Status.optimal
     solver = solvers.Restarted.for_problem(problem, inner_steps=40)
     errors = []
