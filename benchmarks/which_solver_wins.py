@@ -79,7 +79,7 @@ def run(problem, y, solver) -> dict:
     for goal in (1e-4, GOAL):
         # from where on it holds: an x that is far from feasible can have a small gap
         above = np.flatnonzero(history > goal)
-        checks = int(above[-1]) + 2 if above.size else 1
+        checks = int(above[-1]) + 2 if above.size else 1 if status == "optimal" else np.inf
         checks = checks if checks <= np.sum(~np.isnan(history)) else None
         row[f"steps to {goal:g}"] = None if checks is None else EVERY * checks
     steps = row["steps to 1e-06"]
