@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import lax
 
-from jaxip._numerics import abs2
+from jaxip._numerics import abs2, scaled
 from jaxip._tree import tree_norm, tree_scale
 from jaxip._types import Array, Float, Inexact, PyTree, Scalar
 
@@ -20,7 +20,7 @@ def group_soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | floa
     t = jnp.asarray(t, square.dtype)
     outside = square > t * t
     size = jnp.sqrt(jnp.where(outside, square, 1))
-    return jnp.where(outside, x * (1 - t / size), 0)
+    return scaled(jnp.where(outside, 1 - t / size, 0), x)
 
 
 def project_groups(x: Inexact[Array, "..."], t: Float[Array, "..."] | float, axis: int):
@@ -47,7 +47,7 @@ def group_squares(x: Inexact[Array, "..."], axis: int) -> Array:
 def _at_most(x: Array, square: Array, t) -> Array:
     t = jnp.asarray(t, square.dtype)
     outside = square > t * t
-    return x * jnp.where(outside, t / jnp.sqrt(jnp.where(outside, square, 1)), 1)
+    return scaled(jnp.where(outside, t / jnp.sqrt(jnp.where(outside, square, 1)), 1), x)
 
 
 def shrink_l2(x: PyTree, t: Scalar | float) -> PyTree:

@@ -6,23 +6,39 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import check_nonnegative
-from jaxip._numerics import abs2
+from jaxip._numerics import abs2, scaled
 from jaxip._types import Array, Complex, Float, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
 
 
 def centred_fft(x: Complex[Array, "..."], ndim: int) -> Complex[Array, "..."]:
     """Unitary DFT over the last `ndim` axes, origin and zero frequency at index `n // 2`."""
-    axes = tuple(range(-ndim, 0))
-    shifted = jnp.fft.ifftshift(x, axes)
-    return jnp.fft.fftshift(jnp.fft.fftn(shifted, axes=axes, norm="ortho"), axes)
+    axes, odd, before, after = _centred(x, ndim)
+    moved = jnp.fft.ifftshift(scaled(before, x), odd)
+    return scaled(after, jnp.fft.fftshift(jnp.fft.fftn(moved, axes=axes), odd))
 
 
 def centred_ifft(y: Complex[Array, "..."], ndim: int) -> Complex[Array, "..."]:
     """The inverse, and adjoint, of `centred_fft`."""
+    axes, odd, before, after = _centred(y, ndim)
+    moved = jnp.fft.ifftshift(scaled(1 / after, y), odd)
+    return scaled(before, jnp.fft.fftshift(jnp.fft.ifftn(moved, axes=axes), odd))
+
+
+def _centred(x: Array, ndim: int) -> tuple[tuple[int, ...], list[int], Array, Array]:
+    """`(axes, odd axes, p, q)`: the transform is `q fft(p x)` and a shift along odd axes.
+
+    Signs on even axes fuse with their neighbours where a shift copies the array twice.
+    """
     axes = tuple(range(-ndim, 0))
-    shifted = jnp.fft.ifftshift(y, axes)
-    return jnp.fft.fftshift(jnp.fft.ifftn(shifted, axes=axes, norm="ortho"), axes)
+    odd = [axis for axis in axes if x.shape[axis] % 2]
+    size = np.prod([x.shape[axis] for axis in axes])
+    before, after = jnp.ones((), x.real.dtype), jnp.asarray(1 / np.sqrt(size), x.real.dtype)
+    for axis in set(axes) - set(odd):
+        p, q = centring(x.shape[axis], x.dtype)
+        along = (-1, *(1,) * (-axis - 1))
+        before, after = before * p.reshape(along), after * q.reshape(along)
+    return axes, odd, before, after
 
 
 def centring(n: int, dtype) -> tuple[Array, Array]:
@@ -94,10 +110,10 @@ class SubsampledFourier(AbstractLinearOperator):
             raise ValueError(f"ndim must be 1 to {self.mask.ndim} or None, but is {self.ndim}")
 
     def mv(self, x: Array) -> Array:
-        return self.mask * centred_fft(x, self._transformed())
+        return scaled(self.mask, centred_fft(x, self._transformed()))
 
     def rmv(self, y: Array) -> Array:
-        return centred_ifft(self.mask * y, self._transformed())
+        return centred_ifft(scaled(self.mask, y), self._transformed())
 
     def in_structure(self) -> Structure:
         dtype = jnp.result_type(self.mask.dtype, jnp.complex64)

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxip._tree import (
     structure_of,
+    tree_add,
     tree_axpy,
     tree_isfinite,
     tree_norm,
@@ -37,7 +38,7 @@ def check_functional(
     rows = [_structure_row(f, x)]
     if not rows[0].holds:
         return Table(f"check_functional {type(f).__name__}", rows)
-    found = {k: float(v) for k, v in _everything(f, x, key).items()}
+    found = {k: float(v) for k, v in _everything(f, x, _directions(x, key)).items()}
     allowed = tolerance * float(jnp.finfo(jax.tree.leaves(x)[0].dtype).eps)
     rows += [
         truth("f is finite at a prox", bool(np.isfinite(found["value"]))),
@@ -57,40 +58,45 @@ def _structure_row(f, x) -> Row:
     return truth("structures", True)
 
 
+def _directions(x: PyTree, key: PRNGKeyArray) -> list[PyTree]:
+    """Three times `TRIES` random trees like x, stacked: outside the program of f."""
+    draw = jax.vmap(lambda k: random_like(structure_of(x), k))
+    return [jax.jit(draw)(jax.random.split(k, TRIES)) for k in jax.random.split(key, 3)]
+
+
 @eqx.filter_jit
-def _everything(f, x: PyTree, key: PRNGKeyArray) -> dict[str, Any]:
+def _everything(f, x: PyTree, directions: list[PyTree]) -> dict[str, Any]:
     p = f.prox(x, STEP)
     value = lambda z: STEP * f(z) + tree_norm(tree_sub(z, x)) ** 2 / 2
     best = value(p)
     size = 1 + jnp.abs(best)
-    keys = jax.random.split(key, TRIES)
     scales = jnp.logspace(-4, 0, TRIES).astype(best.dtype)
 
-    def nearby(key, scale):
-        near = tree_axpy(scale, random_like(structure_of(x), key), p)
+    def nearby(direction, scale):
+        near = tree_axpy(scale, direction, p)
         # the second point lies in the domain, where f may be an indicator
         return jnp.minimum(value(near), value(f.prox(near, STEP)))
 
-    lowest = jnp.min(jax.vmap(nearby)(keys, scales))
+    lowest = jnp.min(jax.vmap(nearby)(directions[0], scales))
 
-    def firmness(key):
-        other = tree_axpy(1.0, random_like(structure_of(x), key), x)
+    def firmness(direction):
+        other = tree_add(x, direction)
         moved, apart = tree_sub(f.prox(other, STEP), p), tree_sub(other, x)
         return (tree_norm(moved) ** 2 - tree_vdot(moved, apart)) / tree_norm(apart) ** 2
 
     z = f.conj_prox(x, STEP)
     q = f.prox(tree_scale(1 / STEP, tree_sub(x, z)), 1e-6)  # in the domain up to rounding
 
-    def fenchel(key):
-        other = f.prox(tree_axpy(1.0, random_like(structure_of(x), key), q), 1e-6)
+    def fenchel(direction):
+        other = f.prox(tree_add(q, direction), 1e-6)
         return f(q) + tree_vdot(z, tree_sub(other, q)) - f(other)
 
     finite = [_slope(f, v) for v in (x, tree_zeros(structure_of(x)))]
     return {
         "value": best,
         "prox": jnp.maximum(0, best - lowest) / size,
-        "firm": jnp.maximum(0, jnp.max(jax.vmap(firmness)(keys))),
-        "fenchel": jnp.maximum(0, jnp.max(jax.vmap(fenchel)(keys))) / (size + tree_norm(z)),
+        "firm": jnp.maximum(0, jnp.max(jax.vmap(firmness)(directions[1]))),
+        "fenchel": jnp.maximum(0, jnp.max(jax.vmap(fenchel)(directions[2]))) / (size + tree_norm(z)),
         "finite": finite[0] & finite[1],
     }
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxip._numerics import planewise
 from jaxip._types import Array, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
 from jaxip.operators.transforms._dct import by_planes, dct, inverse_dct
@@ -26,13 +27,12 @@ class Gradient(AbstractLinearOperator):
         _check_shape(self.shape)
 
     def mv(self, x: Inexact[Array, "..."]) -> Inexact[Array, "ndim ..."]:
-        return jnp.stack([_difference(x, axis) for axis in range(len(self.shape))])
+        axes = range(len(self.shape))
+        return planewise(lambda p: jnp.stack([_difference(p, axis) for axis in axes]), x)
 
     def rmv(self, y: Inexact[Array, "ndim ..."]) -> Inexact[Array, "..."]:
-        total = _difference_adjoint(y[0], 0)
-        for axis in range(1, len(self.shape)):
-            total = total + _difference_adjoint(y[axis], axis)
-        return total
+        axes = range(len(self.shape))
+        return planewise(lambda p: sum(_difference_adjoint(p[axis], axis) for axis in axes), y)
 
     def gram_solve(self, r: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
         """`(D^H D)^+ r`: the zero-mean u with `D^H D u = r - mean(r)`, by the DCT."""
