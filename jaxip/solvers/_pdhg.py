@@ -81,7 +81,7 @@ class PDHG(AbstractSolver):
         count = state.count + 1
         omega = rebalanced(state.omega, state.guess, new, count, self.balance_until)
         if self.relaxation is None:
-            return PDHGState(*new, None, omega, state.guess, count)
+            return PDHGState(new[0], new[1], None, omega, state.guess, count)
         x, z = tree_axpy(self.relaxation, tree_sub(new, old), old)
         return PDHGState(x, z, new, omega, state.guess, count)
 

@@ -96,7 +96,8 @@ def _everything(f, x: PyTree, directions: list[PyTree]) -> dict[str, Any]:
         "value": best,
         "prox": jnp.maximum(0, best - lowest) / size,
         "firm": jnp.maximum(0, jnp.max(jax.vmap(firmness)(directions[1]))),
-        "fenchel": jnp.maximum(0, jnp.max(jax.vmap(fenchel)(directions[2]))) / (size + tree_norm(z)),
+        "fenchel": jnp.maximum(0, jnp.max(jax.vmap(fenchel)(directions[2])))
+        / (size + tree_norm(z)),
         "finite": finite[0] & finite[1],
     }
 

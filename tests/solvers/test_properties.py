@@ -117,12 +117,12 @@ def test_every_solver_is_in_the_list_twice():
                 assert listed.count(value) >= 2, f"{name} is not in the list twice"
 
 
-DEEP = {"ISTA complex", "WorkingSet complex",
-        "FISTA real", "Restarted images", "Polished images", "Polished complex",
-        "ParameterFree images", "ParameterFree complex", "WARPd complex", "NESTA complex",
-        "NESTA real"}  # fmt: skip
+DEEP = {"WorkingSet complex", "FISTA real", "Polished complex", "ParameterFree complex",
+        "WARPd complex", "NESTA real"}  # fmt: skip
 # second configurations, run with -m slow
-SLOW = {"CondatVu complex", "CondatVu positive", "ADMM complex", "ADMM images"}
+SLOW = {"ISTA complex", "BacktrackingFISTA complex", "Restarted images", "Polished images",
+        "ParameterFree images", "WARPd SR-LASSO images", "NESTA complex", "CondatVu complex",
+        "CondatVu positive", "ADMM complex", "ADMM images"}  # fmt: skip
 
 
 def _marks(name: str):

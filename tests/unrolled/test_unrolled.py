@@ -128,7 +128,8 @@ def test_only_steps_and_weights_are_learned():
     params = eqx.filter(net, networks.trainable(net))
     assert len(jax.tree.leaves(params)) == 4  # tau, sigma, weight, weights
     assert params.problem.A.mask is None and params.layers.relaxation is None
-    everything = unrolled.unroll(solvers.PDHG.for_problem(problem), problem, 3, learned=None)
+    relaxed = solvers.PDHG.for_problem(problem, relaxation=1.0)
+    everything = unrolled.unroll(relaxed, problem, 3, learned=None)
     params = eqx.filter(everything, networks.trainable(everything))
     assert params.problem.A.mask is None and params.layers.relaxation.shape == (3,)
 

@@ -1,5 +1,6 @@
 """Differences of first and second order, and the Poisson equation that goes with them."""
 
+import functools
 import itertools
 
 import equinox as eqx
@@ -31,8 +32,11 @@ class Gradient(AbstractLinearOperator):
         return planewise(lambda p: jnp.stack([_difference(p, axis) for axis in axes]), x)
 
     def rmv(self, y: Inexact[Array, "ndim ..."]) -> Inexact[Array, "..."]:
-        axes = range(len(self.shape))
-        return planewise(lambda p: sum(_difference_adjoint(p[axis], axis) for axis in axes), y)
+        def adjoint(p):
+            parts = [_difference_adjoint(p[axis], axis) for axis in range(len(self.shape))]
+            return functools.reduce(jnp.add, parts)
+
+        return planewise(adjoint, y)
 
     def gram_solve(self, r: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
         """`(D^H D)^+ r`: the zero-mean u with `D^H D u = r - mean(r)`, by the DCT."""
