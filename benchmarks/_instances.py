@@ -83,6 +83,7 @@ def instances() -> dict:
         "TV, DAS Walsh": tv(walsh),
         "TV, Radon": tv(radon),
         "TV, Gaussian": tv(gaussian_steps()),
+        "SR-LASSO, 256 x 256 Fourier": sr_lasso(das(size=256), 2.5e-4),
     }
     return rows
 

@@ -19,7 +19,7 @@ from timing import save
 
 from jaxip import operators, problems, solvers
 
-FRACTION, NOISE, RESTARTS = 0.125, 1e-5, 20
+FRACTION, NOISE, RESTARTS = 0.125, 1e-5, 30
 
 
 def instance(size: int):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._numerics import abs2, planewise, scaled
+from jaxip._numerics import abs2, scaled
 from jaxip._types import Array, Flag, PyTree, Scalar, Structure
 
 
@@ -43,12 +43,12 @@ def tree_max(tree: PyTree) -> Scalar:
 
 def tree_add(a: PyTree, b: PyTree) -> PyTree:
     """`a + b`."""
-    return jax.tree.map(lambda v, w: planewise(jnp.add, v, w), a, b)
+    return jax.tree.map(jnp.add, a, b)
 
 
 def tree_sub(a: PyTree, b: PyTree) -> PyTree:
     """`a - b`."""
-    return jax.tree.map(lambda v, w: planewise(jnp.subtract, v, w), a, b)
+    return jax.tree.map(jnp.subtract, a, b)
 
 
 def tree_scale(scalar: Scalar | float, a: PyTree) -> PyTree:
@@ -58,12 +58,7 @@ def tree_scale(scalar: Scalar | float, a: PyTree) -> PyTree:
 
 def tree_axpy(scalar: Scalar | float, a: PyTree, b: PyTree) -> PyTree:
     """`scalar * a + b`, keeping the dtypes."""
-
-    def leaf(v, w):
-        factor = jnp.asarray(scalar, v.real.dtype)
-        return planewise(lambda p, q: factor * p + q, v, w)
-
-    return jax.tree.map(leaf, a, b)
+    return tree_add(tree_scale(scalar, a), b)
 
 
 def tree_where(flag: Flag, a: PyTree, b: PyTree) -> PyTree:

@@ -13,32 +13,39 @@ from jaxip.operators._operator import AbstractLinearOperator, image_structure
 
 def centred_fft(x: Complex[Array, "..."], ndim: int) -> Complex[Array, "..."]:
     """Unitary DFT over the last `ndim` axes, origin and zero frequency at index `n // 2`."""
-    axes, odd, before, after = _centred(x, ndim)
-    moved = jnp.fft.ifftshift(scaled(before, x), odd)
-    return scaled(after, jnp.fft.fftshift(jnp.fft.fftn(moved, axes=axes), odd))
+    axes, scale = _centre(x.shape, ndim)
+    moved = jnp.fft.fftn(_alternated(jnp.fft.ifftshift(x, _odd(x, axes)), axes), axes=axes)
+    return scaled(scale, jnp.fft.fftshift(_alternated(moved, axes), _odd(x, axes)))
 
 
 def centred_ifft(y: Complex[Array, "..."], ndim: int) -> Complex[Array, "..."]:
     """The inverse, and adjoint, of `centred_fft`."""
-    axes, odd, before, after = _centred(y, ndim)
-    moved = jnp.fft.ifftshift(scaled(1 / after, y), odd)
-    return scaled(before, jnp.fft.fftshift(jnp.fft.ifftn(moved, axes=axes), odd))
+    axes, scale = _centre(y.shape, ndim)
+    moved = jnp.fft.ifftn(_alternated(jnp.fft.ifftshift(y, _odd(y, axes)), axes), axes=axes)
+    return scaled(1 / scale, jnp.fft.fftshift(_alternated(moved, axes), _odd(y, axes)))
 
 
-def _centred(x: Array, ndim: int) -> tuple[tuple[int, ...], list[int], Array, Array]:
-    """`(axes, odd axes, p, q)`: the transform is `q fft(p x)` and a shift along odd axes.
+def _centre(shape: tuple[int, ...], ndim: int) -> tuple[tuple[int, ...], float]:
+    """The axes, and the factor that makes the transform between alternating signs unitary."""
+    turns = sum(n // 2 for n in shape[-ndim:] if n % 2 == 0)
+    return tuple(range(-ndim, 0)), float((-1) ** turns / np.sqrt(np.prod(shape[-ndim:])))
 
-    Signs on even axes fuse with their neighbours where a shift copies the array twice.
+
+def _odd(x: Array, axes: tuple[int, ...]) -> list[int]:
+    return [axis for axis in axes if x.shape[axis] % 2]
+
+
+def _alternated(x: Array, axes: tuple[int, ...]) -> Array:
+    """x with every other sign flipped along axes of even length.
+
+    Around a transform this is a shift by half the length, and fuses where a shift copies. Axis by
+    axis: XLA would keep a product of signs as a whole image.
     """
-    axes = tuple(range(-ndim, 0))
-    odd = [axis for axis in axes if x.shape[axis] % 2]
-    size = np.prod([x.shape[axis] for axis in axes])
-    before, after = jnp.ones((), x.real.dtype), jnp.asarray(1 / np.sqrt(size), x.real.dtype)
-    for axis in set(axes) - set(odd):
-        p, q = centring(x.shape[axis], x.dtype)
-        along = (-1, *(1,) * (-axis - 1))
-        before, after = before * p.reshape(along), after * q.reshape(along)
-    return axes, odd, before, after
+    for axis in axes:
+        if x.shape[axis] % 2 == 0:
+            signs = jnp.asarray(1 - 2 * (np.arange(x.shape[axis]) % 2), x.real.dtype)
+            x = scaled(signs.reshape(-1, *(1,) * (-axis - 1)), x)
+    return x
 
 
 def centring(n: int, dtype) -> tuple[Array, Array]:
