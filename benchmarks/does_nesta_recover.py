@@ -7,6 +7,7 @@ believed by r. Writes results/nesta.json. Needs JAXIP_DATA.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import time
@@ -15,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from PIL import Image
-from timing import save
+from timing import RESULTS, save
 
 from jaxip import operators, problems, solvers
 
@@ -75,7 +76,8 @@ def main():
     parser.add_argument("--shrink", type=float, default=float(np.exp(-1)), help="r")
     arguments = parser.parse_args()
     problem, y, image = instance(arguments.size)
-    rows = {}
+    path = RESULTS / "nesta.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else {}  # of other p and r
     for p in arguments.steps:
         begin = time.perf_counter()
         row = straight(errors(problem, y, image, p, arguments.shrink), NOISE)

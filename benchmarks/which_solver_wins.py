@@ -27,6 +27,7 @@ CONTENDERS = {
     "PDHG, balanced": solvers.PDHG.for_problem,
     "PDHG, relaxation 1.8": lambda p: solvers.PDHG.for_problem(p, relaxation=1.8),
     "Halpern, restarted": solvers.Halpern.for_problem,
+    "PDHG, restarted to the better": solvers.AverageRestarts.for_problem,
     "ParameterFree": solvers.ParameterFree.for_problem,
     "FIRENET, polished": solvers.Polished.for_problem,
 }

@@ -5,13 +5,16 @@ from jaxip.solvers._adjoint import Implicit as Implicit
 from jaxip.solvers._adjoint import Unroll as Unroll
 from jaxip.solvers._adjoint import implicit_residual as implicit_residual
 from jaxip.solvers._admm import ADMM as ADMM
+from jaxip.solvers._average_restarts import AverageRestarts as AverageRestarts
 from jaxip.solvers._backtracking import BacktrackingFISTA as BacktrackingFISTA
 from jaxip.solvers._closing import relative_gap as relative_gap
 from jaxip.solvers._condat_vu import CondatVu as CondatVu
+from jaxip.solvers._coordinate_descent import CoordinateDescent as CoordinateDescent
 from jaxip.solvers._denoised import RED as RED
 from jaxip.solvers._denoised import AbstractDenoised as AbstractDenoised
 from jaxip.solvers._denoised import FixedPoint as FixedPoint
 from jaxip.solvers._denoised import PlugAndPlay as PlugAndPlay
+from jaxip.solvers._diagonal_pdhg import DiagonalPDHG as DiagonalPDHG
 from jaxip.solvers._fista import FISTA as FISTA
 from jaxip.solvers._fista import ISTA as ISTA
 from jaxip.solvers._halpern import Halpern as Halpern

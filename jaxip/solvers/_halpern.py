@@ -7,7 +7,7 @@ from jaxip._checks import as_scalar, check_positive, is_concrete
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub, tree_where
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem
-from jaxip.solvers._pdhg import mean_weight, primal_dual_step, start_weight
+from jaxip.solvers._pdhg import mean_weight, pair_norm, primal_dual_step, start_weight
 from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
 
 
@@ -74,7 +74,7 @@ class Halpern(AbstractSolver):
         omega, k = state.omega, state.since
         mapped = primal_dual_step(problem, y, *state.pair, self.tau * omega, self.sigma / omega)
         change = tree_sub(mapped, state.pair)
-        size = _size(change, omega)
+        size = pair_norm(change, omega)
         first = jnp.where(k == 0, size, state.first)
         share = ((k + 1) / (k + 2)).astype(size.dtype)
         reflected = tree_axpy(2.0, change, state.pair)
@@ -100,9 +100,3 @@ class Halpern(AbstractSolver):
 
     def dual(self, state: HalpernState) -> PyTree:
         return state.output[1]
-
-
-def _size(pair: tuple[PyTree, PyTree], omega: Scalar) -> Scalar:
-    x, z = pair
-    root = jnp.sqrt(omega)
-    return jnp.hypot(tree_norm(x) / root, tree_norm(z) * root)

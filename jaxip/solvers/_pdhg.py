@@ -35,16 +35,14 @@ class PDHG(AbstractSolver):
 
     tau: Scalar = eqx.field(converter=as_scalar)
     sigma: Scalar = eqx.field(converter=as_scalar)
-    relaxation: Scalar | None = eqx.field(converter=lambda r: _optional(r), default=None)
-    omega: Scalar | None = eqx.field(converter=lambda w: _optional(w), default=None)
+    relaxation: Scalar | None = eqx.field(converter=lambda r: optional(r), default=None)
+    omega: Scalar | None = eqx.field(converter=lambda w: optional(w), default=None)
     balance_until: int = eqx.field(static=True, default=512)
 
     def __check_init__(self):
         check_positive("tau", self.tau)
         check_positive("sigma", self.sigma)
-        rho = self.relaxation
-        if rho is not None and is_concrete(rho) and not 0 < float(rho) < 2:
-            raise ValueError(f"relaxation = {float(rho):g}, but it must be in (0, 2)")
+        check_relaxation(self.relaxation)
 
     @classmethod
     def for_problem(
@@ -76,14 +74,11 @@ class PDHG(AbstractSolver):
 
     def step(self, problem, y, state: PDHGState) -> PDHGState:
         tau, sigma = self.tau * state.omega, self.sigma / state.omega
-        old = state.x, state.z
-        new = lax.optimization_barrier(primal_dual_step(problem, y, *old, tau, sigma))
+        new = primal_dual_step(problem, y, state.x, state.z, tau, sigma)
+        new = lax.optimization_barrier(new)
         count = state.count + 1
         omega = rebalanced(state.omega, state.guess, new, count, self.balance_until)
-        if self.relaxation is None:
-            return PDHGState(new[0], new[1], None, omega, state.guess, count)
-        x, z = tree_axpy(self.relaxation, tree_sub(new, old), old)
-        return PDHGState(x, z, new, omega, state.guess, count)
+        return relaxed(state, new, omega, self.relaxation)
 
     def primal(self, state: PDHGState) -> PyTree:
         return state.x if state.outputs is None else state.outputs[0]
@@ -92,8 +87,25 @@ class PDHG(AbstractSolver):
         return state.z if state.outputs is None else state.outputs[1]
 
 
-def _optional(value):
+def optional(value) -> Scalar | None:
+    """A scalar leaf, or None."""
     return None if value is None else as_scalar(value)
+
+
+def check_relaxation(rho: Scalar | None) -> None:
+    """Raises: ValueError where a concrete factor is not in (0, 2)."""
+    if rho is not None and is_concrete(rho) and not 0 < float(rho) < 2:
+        raise ValueError(f"relaxation = {float(rho):g}, but it must be in (0, 2)")
+
+
+def relaxed(state: PDHGState, new, omega: Scalar, rho: Scalar | None) -> PDHGState:
+    """The state after the outputs `new`: they themselves, or `old + rho (new - old)`."""
+    count = state.count + 1
+    if rho is None:
+        return PDHGState(new[0], new[1], None, omega, state.guess, count)
+    old = state.x, state.z
+    x, z = tree_axpy(rho, tree_sub(new, old), old)
+    return PDHGState(x, z, new, omega, state.guess, count)
 
 
 def primal_dual_step(problem: AbstractProblem, y, x, z, tau, sigma):
@@ -116,6 +128,13 @@ def mean_weight(omega: Scalar, x: PyTree, z: PyTree) -> Scalar:
     usable = (size_x > 0) & (size_z > 0)
     ratio = jnp.where(usable, size_x, 1) / jnp.where(usable, size_z, 1)
     return jnp.where(usable, jnp.sqrt(omega) * jnp.sqrt(ratio), omega).astype(omega.dtype)
+
+
+def pair_norm(pair: tuple[PyTree, PyTree], omega: Scalar) -> Scalar:
+    """`sqrt(|x|^2 / omega + omega |z|^2)`, the norm in which a weight balances x and z."""
+    x, z = pair
+    root = jnp.sqrt(omega)
+    return jnp.hypot(tree_norm(x) / root, tree_norm(z) * root)
 
 
 def rebalanced(omega: Scalar, guess: Scalar, pair, count: Count, until: int) -> Scalar:

@@ -49,6 +49,13 @@ def penalised(constraint=None):
     return problems.TV(A, 0.1, constraint=constraint), y
 
 
+def projected():
+    """A positive image from its projections."""
+    A = operators.Radon((6, 6), jnp.pi * jnp.arange(4) / 4, cells=7)
+    y = A @ jnp.zeros((6, 6)).at[2:5, 1:4].set(1.0)
+    return problems.TV(A, 0.1, constraint=functionals.NonNegative()), y
+
+
 def framed():
     """A real signal behind a matrix, sparse in Haar wavelets: the cheapest analysis problem."""
     A, y, _ = random_data(3, float)
@@ -78,6 +85,14 @@ CASES = {
     "FISTA complex": (solvers.FISTA.for_problem, lambda: dense("Lasso", complex)),
     "WorkingSet real": (solvers.WorkingSet.for_problem, lambda: dense("Lasso", float)),
     "WorkingSet complex": (solvers.WorkingSet.for_problem, lambda: dense("Lasso", complex)),
+    "CoordinateDescent real": (
+        solvers.CoordinateDescent.for_problem,
+        lambda: dense("Lasso", float),
+    ),
+    "CoordinateDescent complex": (
+        solvers.CoordinateDescent.for_problem,
+        lambda: dense("Lasso", complex),
+    ),
     "BacktrackingFISTA real": (
         solvers.BacktrackingFISTA.for_problem,
         lambda: dense("Lasso", float),
@@ -98,8 +113,12 @@ CASES = {
     "WARPd SR-LASSO images": (warpd, fourier),
     "Halpern SR-LASSO real": (solvers.Halpern.for_problem, lambda: dense("SRLasso", float)),
     "Halpern images": (solvers.Halpern.for_problem, fourier),
+    "AverageRestarts real": (solvers.AverageRestarts.for_problem, lambda: dense("SRLasso", float)),
+    "AverageRestarts images": (solvers.AverageRestarts.for_problem, fourier),
     "NESTA real": (solvers.NESTA.for_problem, denoising),
     "NESTA complex": (solvers.NESTA.for_problem, variation),
+    "DiagonalPDHG real": (solvers.DiagonalPDHG.for_problem, lambda: dense("Lasso", float)),
+    "DiagonalPDHG views": (solvers.DiagonalPDHG.for_problem, projected),
     "CondatVu complex": (solvers.CondatVu.for_problem, penalised),
     "CondatVu real": (solvers.CondatVu.for_problem, framed),
     "CondatVu positive": (solvers.CondatVu.for_problem, positive),
@@ -118,11 +137,12 @@ def test_every_solver_is_in_the_list_twice():
 
 
 DEEP = {"WorkingSet complex", "FISTA real", "Polished complex", "ParameterFree complex",
-        "WARPd complex", "NESTA real"}  # fmt: skip
+        "WARPd complex", "NESTA real", "AverageRestarts real"}  # fmt: skip
 # second configurations, run with -m slow
-SLOW = {"ISTA complex", "BacktrackingFISTA complex", "Restarted images", "Polished images",
+SLOW = {"DiagonalPDHG views", "ISTA complex", "BacktrackingFISTA complex",
+        "CoordinateDescent complex", "Restarted images", "Polished images",
         "ParameterFree images", "WARPd SR-LASSO images", "NESTA complex", "CondatVu complex",
-        "CondatVu positive", "ADMM complex", "ADMM images"}  # fmt: skip
+        "CondatVu positive", "ADMM complex", "ADMM images", "AverageRestarts images"}  # fmt: skip
 
 
 def _marks(name: str):
