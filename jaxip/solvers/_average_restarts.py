@@ -4,10 +4,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jax import lax
 
-from jaxip._checks import as_scalar, check_positive, is_concrete
+from jaxip._checks import as_scalar, check_positive
 from jaxip._tree import tree_axpy, tree_norm, tree_sub, tree_where
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem
+from jaxip.solvers._halpern import check_shares
 from jaxip.solvers._pdhg import mean_weight, pair_norm, primal_dual_step, start_weight
 from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
 
@@ -53,14 +54,7 @@ class AverageRestarts(AbstractSolver):
         check_positive("sigma", self.sigma)
         if self.inner < 1:
             raise ValueError(f"inner = {self.inner}, but it must be at least 1")
-        shares = (self.sufficient, self.necessary, self.artificial)
-        if is_concrete(*shares):
-            low, high, share = (float(v) for v in shares)
-            if not (0 < low <= high < 1 and 0 < share <= 1):
-                raise ValueError(
-                    "AverageRestarts needs 0 < sufficient <= necessary < 1 and 0 < artificial <= 1,"
-                    f" but they are {low:g}, {high:g} and {share:g}"
-                )
+        check_shares(self.sufficient, self.necessary, self.artificial)
 
     @classmethod
     def for_problem(

@@ -24,13 +24,12 @@ from jaxip.solvers._solver import AbstractSolver
 
 
 class DiagonalPDHG(AbstractSolver):
-    """PDHG with `x+ = prox_T(x - T K^H z)`, T and S diagonal: `tau_j = omega / sum_i |K_ij|`,
-    `sigma_i = 1 / (omega sum_j |K_ij|)`.
+    """PDHG with the steps `tau_j = w / sum_i |K_ij|` and `sigma_i = 1 / (w sum_j |K_ij|)`.
 
-    Then `|S^(1/2) K T^(1/2)| <= 1`, whatever the scale of rows and columns: for tomography, where
-    lines and pixels are seen unevenly, and matrices. Only proxes that act entry by entry allow it:
-    a `Lasso`, or an `AnalysisLasso`, whose operator D gets one step for all rows, since its norm
-    may group them. The primal weight omega is balanced as in `PDHG`.
+    w is the primal weight, balanced as in `PDHG`. Then `|S^(1/2) K T^(1/2)| <= 1`, whatever the
+    scale of rows and columns: for tomography, where lines and pixels are seen unevenly. Only proxes
+    that act entry by entry allow it: a `Lasso`, or an `AnalysisLasso`, whose operator D gets one
+    step for all rows, since its norm may group them.
     Source: Pock and Chambolle (2011), lemma 2 with alpha = 1.
     """
 

@@ -45,14 +45,7 @@ class Halpern(AbstractSolver):
     def __check_init__(self):
         check_positive("tau", self.tau)
         check_positive("sigma", self.sigma)
-        shares = (self.sufficient, self.necessary, self.artificial)
-        if is_concrete(*shares):
-            low, high, share = (float(v) for v in shares)
-            if not (0 < low <= high < 1 and 0 < share <= 1):
-                raise ValueError(
-                    "Halpern needs 0 < sufficient <= necessary < 1 and 0 < artificial <= 1, but "
-                    f"they are {low:g}, {high:g} and {share:g}"
-                )
+        check_shares(self.sufficient, self.necessary, self.artificial)
 
     @classmethod
     def for_problem(cls, problem: AbstractProblem, norm: float | Scalar | None = None) -> "Halpern":
@@ -100,3 +93,14 @@ class Halpern(AbstractSolver):
 
     def dual(self, state: HalpernState) -> PyTree:
         return state.output[1]
+
+
+def check_shares(*shares: Scalar) -> None:
+    """Raises: ValueError where concrete thresholds of the restarts are out of order."""
+    if is_concrete(*shares):
+        low, high, share = (float(v) for v in shares)
+        if not (0 < low <= high < 1 and 0 < share <= 1):
+            raise ValueError(
+                "restarts need 0 < sufficient <= necessary < 1 and 0 < artificial <= 1, but "
+                f"they are {low:g}, {high:g} and {share:g}"
+            )
