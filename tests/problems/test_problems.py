@@ -45,7 +45,8 @@ PROBLEMS = {
 }
 
 
-SLOW = {"TV box", "TGVQCBP positive"}  # the same code as their neighbours
+# the same code as their neighbours
+SLOW = {"TV box", "TGVQCBP positive", "AnalysisSRLasso", "AnalysisQCBP"}
 
 
 @pytest.fixture(

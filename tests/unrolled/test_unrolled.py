@@ -173,7 +173,7 @@ def test_a_batch_with_a_mask_per_sample_trains_in_one_trace(getkey):
 
 
 @pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("inline", [False, True])
+@pytest.mark.parametrize("inline", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_checkpointed_layers_are_the_layers(inline, tied):
     problem, y = lasso(float)
     solver = solvers.ISTA.for_problem(problem)
@@ -182,7 +182,7 @@ def test_checkpointed_layers_are_the_layers(inline, tied):
     assert close(kept.outputs(y), plain.outputs(y)) and close(kept(y), plain(y))
 
 
-@pytest.mark.parametrize("inline", [False, True])
+@pytest.mark.parametrize("inline", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_checkpoint_changes_memory_only(inline):
     problem, y = lasso(complex)
     solver = solvers.FISTA.for_problem(problem)
