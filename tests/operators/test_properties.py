@@ -15,7 +15,13 @@ DTYPE = np.dtype("float64" if X64 else "float32")
 MAKERS = dict(make_operators(DTYPE))
 # one configuration of each kind, the part of its name before the hyphen, is not deep
 FIRST = set({n.split("-")[0]: n for n in reversed(MAKERS)}.values())
-NAMES = [pytest.param(n, marks=[] if n in FIRST else [pytest.mark.deep]) for n in MAKERS]
+SLOW = {"fan-tall-complex", "radon-fine-cells"}  # a minute of compilation; run with -m slow
+NAMES = [
+    pytest.param(
+        n, marks=[] if n in FIRST else [pytest.mark.deep] + [pytest.mark.slow] * (n in SLOW)
+    )
+    for n in MAKERS
+]
 
 
 @functools.cache
