@@ -93,10 +93,10 @@ class DiagonalPDHG(AbstractSolver):
         return relaxed(state, new, omega, self.relaxation)
 
     def primal(self, state: PDHGState) -> PyTree:
-        return state.x if state.outputs is None else state.outputs[0]
+        return state.answer()[0]
 
     def dual(self, state: PDHGState) -> PyTree:
-        return state.z if state.outputs is None else state.outputs[1]
+        return state.answer()[1]
 
     def _measured(self, x: PyTree, z: PyTree) -> tuple[PyTree, PyTree]:
         """The pair in the units of its steps, in which the weight is their ratio."""

@@ -21,6 +21,10 @@ class PDHGState(eqx.Module):
     guess: Scalar
     count: Count
 
+    def answer(self) -> tuple[PyTree, PyTree]:
+        """The pair that the proxes gave last."""
+        return (self.x, self.z) if self.outputs is None else self.outputs
+
 
 class PDHG(AbstractSolver):
     """`x+ = prox_tau(x - tau K^H z)`, `z+ = conj_prox_sigma(z + sigma K (2 x+ - x))`.
@@ -81,10 +85,10 @@ class PDHG(AbstractSolver):
         return relaxed(state, new, omega, self.relaxation)
 
     def primal(self, state: PDHGState) -> PyTree:
-        return state.x if state.outputs is None else state.outputs[0]
+        return state.answer()[0]
 
     def dual(self, state: PDHGState) -> PyTree:
-        return state.z if state.outputs is None else state.outputs[1]
+        return state.answer()[1]
 
 
 def optional(value) -> Scalar | None:

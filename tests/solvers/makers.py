@@ -26,6 +26,17 @@ def random_data(seed: int, dtype, noise: float = 0.05):
     return A, A @ x + e, np.linalg.norm(e)
 
 
+def recovery():
+    """The QCBP of a sparse vector under a Gaussian matrix with noise 1e-6."""
+    rng = np.random.default_rng(1)
+    x = np.zeros(128)
+    x[rng.permutation(128)[:15]] = rng.standard_normal(15)
+    A = rng.standard_normal((60, 128)) / np.sqrt(60)
+    e = rng.standard_normal(60)
+    problem = problems.QCBP(operators.Matrix(jnp.asarray(A)), 1e-6)
+    return problem, jnp.asarray(A @ x + 1e-6 * e / np.linalg.norm(e))
+
+
 def make(name: str, A, parameter):
     """(P1), (P2) or (P3) with this radius or weight."""
     op = operators.Matrix(A)

@@ -1,27 +1,16 @@
 """Restarts to the better of iterate and average: a linear rate, and what is restarted to."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import jaxip as ip
 from jaxip import solvers
 from jaxip._tree import tree_sub
 from jaxip.solvers._pdhg import pair_norm, primal_dual_step
 
+from .makers import recovery
+
 pytestmark = pytest.mark.x64
-
-
-def gaussian():
-    """A sparse vector under a Gaussian matrix, with hardly any noise."""
-    rng = np.random.default_rng(1)
-    x = np.zeros(128)
-    x[rng.permutation(128)[:15]] = rng.standard_normal(15)
-    A = rng.standard_normal((60, 128)) / np.sqrt(60)
-    e = rng.standard_normal(60)
-    problem = ip.problems.QCBP(ip.operators.Matrix(jnp.asarray(A)), 1e-6)
-    return problem, jnp.asarray(A @ x + 1e-6 * e / np.linalg.norm(e))
 
 
 def relative_gap(problem, y, x, z):
@@ -32,7 +21,7 @@ def relative_gap(problem, y, x, z):
 
 
 def test_restarts_converge_linearly_and_the_average_alone_does_not():
-    problem, y = gaussian()
+    problem, y = recovery()
 
     @jax.jit
     def fifty(solver, state):
@@ -58,7 +47,7 @@ def test_restarts_converge_linearly_and_the_average_alone_does_not():
 
 
 def test_a_restart_goes_to_the_candidate_of_smaller_residual():
-    problem, y = gaussian()
+    problem, y = recovery()
     solver = solvers.AverageRestarts.for_problem(problem)
 
     @jax.jit

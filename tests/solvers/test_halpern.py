@@ -8,7 +8,7 @@ import pytest
 import jaxip as ip
 from jaxip import solvers
 
-from .makers import make, parameter_of, random_data
+from .makers import make, parameter_of, random_data, recovery
 
 pytestmark = pytest.mark.x64
 
@@ -53,13 +53,7 @@ def test_restarts_converge_linearly(name):
 
 
 def test_the_default_needs_fewer_steps_than_balanced_pdhg():
-    rng = np.random.default_rng(1)
-    x = np.zeros(128)
-    x[rng.permutation(128)[:15]] = rng.standard_normal(15)
-    A = rng.standard_normal((60, 128)) / np.sqrt(60)
-    e = rng.standard_normal(60)
-    problem = ip.problems.QCBP(ip.operators.Matrix(jnp.asarray(A)), 1e-6)
-    y = jnp.asarray(A @ x + 1e-6 * e / np.linalg.norm(e))
+    problem, y = recovery()
     steps = {}
     for name in ("Halpern", "PDHG"):
         solver = getattr(solvers, name).for_problem(problem)
