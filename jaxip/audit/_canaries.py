@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._module import Module
 from jaxip._numerics import modulus, real_dtype
 from jaxip._tree import tree_vdot
 from jaxip._types import Array, PRNGKeyArray, PyTree
@@ -17,7 +17,7 @@ REQUIRED = {"linear": 0.99, "soft threshold": 0.95, "hard gate": 0.95}
 GATE_SIZE = 64  # a gate in many dimensions is beyond every search by gradients
 
 
-class Canary(eqx.Module):
+class Canary(Module):
     """`y -> gains * soft(y, threshold) + height * max(Re <gate, y - centre> - level, 0)`.
 
     One class, so that one compiled program attacks the linear map (threshold 0, height 0), the

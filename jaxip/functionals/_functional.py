@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from jaxip._checks import as_scalar, check_nonnegative, check_positive
+from jaxip._module import Module
 from jaxip._numerics import abs2, modulus
 from jaxip._tree import tree_abs2, tree_axpy, tree_norm, tree_scale, tree_sub
 from jaxip._types import Array, Float, PyTree, Scalar
@@ -20,7 +21,7 @@ from jaxip.functionals._proximal import (
 from jaxip.functionals._soft_threshold import soft_threshold
 
 
-class AbstractFunctional(eqx.Module):
+class AbstractFunctional(Module):
     """A convex functional `f`, proper and lower semicontinuous."""
 
     @abc.abstractmethod

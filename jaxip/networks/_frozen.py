@@ -6,12 +6,13 @@ import equinox as eqx
 import jax
 from flax import nnx
 
+from jaxip._module import Module
 from jaxip._numerics import is_trainable
 from jaxip._types import PyTree
 from jaxip.operators import AbstractLinearOperator
 
 
-class Frozen(eqx.Module):
+class Frozen(Module):
     """`x -> module(x)`: an nnx module in evaluation mode as a callable pytree.
 
     `params` are the `nnx.Param`s and all that `trainable` marks; `rest` holds every other

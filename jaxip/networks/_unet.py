@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxip._module import Module
 from jaxip._numerics import modulus
 from jaxip._types import Array, Inexact, PRNGKeyArray, PyTree
 from jaxip.networks._conv import Conv2D
@@ -70,7 +70,7 @@ class UNet(nnx.Module):
         return self.last(x)
 
 
-class UNetReconstruction(eqx.Module):
+class UNetReconstruction(Module):
     """`y -> net(A^H y)`: the zero-filled (back-projected) image, corrected by a network."""
 
     net: Callable

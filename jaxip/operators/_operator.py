@@ -1,6 +1,9 @@
 """The linear operator: an exact adjoint, static structures, and an algebra closed under both."""
 
 import abc
+import functools
+import operator
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -8,19 +11,40 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import as_scalar, check_input, describe, same_shapes
+from jaxip._module import Module
 from jaxip._numerics import conjugate
 from jaxip._tree import tree_add, tree_scale
 from jaxip._types import Array, PyTree, Scalar, Structure
 from jaxip.operators._bracket import bracket, product, widen
 
 
-class AbstractLinearOperator(eqx.Module):
+def _checked(method: Callable, side: str) -> Callable:
+    """`method` behind one look at the shape and dtype of what it is given."""
+    name, structure = method.__name__, operator.methodcaller(side)
+
+    @functools.wraps(method)
+    def checked(self, value: PyTree) -> PyTree:
+        door = f"{type(self).__name__}.{name}"
+        return method(self, check_input(door, structure(self), value))
+
+    return checked
+
+
+class AbstractLinearOperator(Module):
     """A linear map `x -> A x` between trees of arrays, and its adjoint.
 
     The adjoint is taken in the real inner product `Re <a, b>`; for a complex-linear map that is
     the usual `A^H`. One call takes one image; batch with `jax.vmap`. A subclass gives `mv`,
     `rmv` and the two structures; arrays that may be learned are leaves, sizes are static.
+    What reaches its `mv` and `rmv` has been checked against the structures (`check_input`).
     """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for name, side in (("mv", "in_structure"), ("rmv", "out_structure")):
+            own = cls.__dict__.get(name)
+            if own is not None:
+                setattr(cls, name, _checked(own, side))
 
     @abc.abstractmethod
     def mv(self, x: PyTree) -> PyTree:
@@ -77,7 +101,7 @@ class AbstractLinearOperator(eqx.Module):
     def __matmul__(self, other):
         if isinstance(other, AbstractLinearOperator):
             return Composed(self, other)
-        return self.mv(check_input(f"{type(self).__name__}.mv", self.in_structure(), other))
+        return self.mv(other)
 
     def __add__(self, other):
         return Sum(self, _operator(other))

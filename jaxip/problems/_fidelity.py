@@ -9,12 +9,13 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from jaxip._checks import as_scalar, check_nonnegative
+from jaxip._module import Module
 from jaxip._tree import tree_axpy, tree_norm, tree_scale
 from jaxip._types import PyTree, Scalar
 from jaxip.functionals import project_l2_ball, shrink_l2
 
 
-class AbstractFidelity(eqx.Module):
+class AbstractFidelity(Module):
     """`phi(|r|)` with `r = A x - y`, and its conjugate `phi*(|z|)`."""
 
     @abc.abstractmethod

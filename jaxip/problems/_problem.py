@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._checks import check_input
+from jaxip._module import Module
 from jaxip._tree import (
     tree_axpy,
     tree_norm,
@@ -22,7 +23,7 @@ from jaxip.problems import _enclosure as enclosure
 from jaxip.problems._fidelity import AbstractFidelity, Ball
 
 
-class AbstractProblem(eqx.Module):
+class AbstractProblem(Module):
     """`min_x R(x) + phi(|A x - y|)` in saddle form `min_x max_z G(x) + Re <K x, z> - H*(z; y)`.
 
     A problem holds operator and regulariser, never the data: every method takes y. So it can be

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import as_scalar, check_input, check_nonnegative, check_positive, is_concrete
+from jaxip._module import Module
 from jaxip._numerics import epsilon
 from jaxip._tree import (
     from_real,
@@ -68,7 +69,7 @@ class FixedPoint(eqx.Module):
         return f"a denoiser has no objective and no bound; {where}; {self.condition}"
 
 
-class AbstractDenoised(eqx.Module):
+class AbstractDenoised(Module):
     """A map `y -> image`: the fixed point of a step with a denoiser, any callable `x -> x`.
 
     Called, it makes `num_steps` steps from `A^H y`, one gradient through all of them; `solve`

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._checks import as_scalar
+from jaxip._module import Module
 from jaxip._tree import with_precision
 from jaxip._types import PyTree, Scalar
 from jaxip.problems import AbstractProblem
@@ -16,7 +17,7 @@ from jaxip.solvers._status import Solution
 HURRIES = (1.0, 10.0)  # primal steps of the stand-ins, in units of the balanced ones
 
 
-class Reconstruction(eqx.Module):
+class Reconstruction(Module):
     """The map `y -> image` of a problem solved to a gap: a callable pytree, to audit or to learn.
 
     `start` is the pair (x, z) to start from (zero if None).
@@ -77,7 +78,7 @@ class Reconstruction(eqx.Module):
         return UnrolledReconstruction(self.problem, self.solver, self.start, num_steps)
 
 
-class UnrolledReconstruction(eqx.Module):
+class UnrolledReconstruction(Module):
     """A fixed number of steps `y -> image`, one gradient through all of them."""
 
     problem: AbstractProblem

@@ -4,10 +4,10 @@ import abc
 import math
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 
 from jaxip._checks import is_concrete
+from jaxip._module import Module
 from jaxip._types import PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 from jaxip.problems import AbstractProblem
@@ -15,7 +15,7 @@ from jaxip.problems import AbstractProblem
 State = Any
 
 
-class AbstractSolver(eqx.Module):
+class AbstractSolver(Module):
     """`init`, then `step` after `step`: at most one K and one K^H each, pure, no tolerance."""
 
     @abc.abstractmethod

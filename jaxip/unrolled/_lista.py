@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._module import Module
 from jaxip._tree import with_precision
 from jaxip._types import Array, Float, Inexact, Scalar
 from jaxip.operators import Matrix
@@ -19,7 +20,7 @@ from jaxip.unrolled._shapes import check_replaces
 SLACK = 1.001  # the published step is 1 / (1.001 |A|^2)
 
 
-class AbstractLISTA(eqx.Module):
+class AbstractLISTA(Module):
     """`y -> x` by layers `x+ = threshold(point(x, y), |theta|)`, started at `x = 0`.
 
     `thresholds` holds one number (or one vector) per layer and enters by its modulus. `selection`

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxip._module import Module
 from jaxip._numerics import is_trainable
 from jaxip._tree import with_precision
 from jaxip._types import PyTree
@@ -19,7 +20,7 @@ from jaxip.unrolled._shapes import check_replaces
 LEARNED = ("tau", "sigma", "weight", "weights", "radius")
 
 
-class Unrolled(eqx.Module):
+class Unrolled(Module):
     """`y -> image` by `num_layers` steps of a solver, started at zero; see `unroll`.
 
     `layers` is the solver and `problem` the problem, whose arrays (operators excepted) have a
