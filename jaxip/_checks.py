@@ -72,6 +72,16 @@ def _wrong_tree(name: str, structure: Structure, value: PyTree) -> Exception:
     return ValueError(f"{name} takes {want}, but got a {type(value).__name__} of {describe(value)}")
 
 
+def of_kind(structure: Structure, value: PyTree) -> PyTree:
+    """`value` with its real arrays made complex, in their precision, where complex is declared."""
+
+    def leaf(declared, v):
+        cplx = jnp.issubdtype(declared.dtype, jnp.complexfloating)
+        return v.astype(jnp.result_type(v.dtype, jnp.complex64)) if cplx else v
+
+    return jax.tree.map(leaf, structure, value)
+
+
 def describe(structure: Structure) -> str:
     """A structure in words, as in `complex64[8, 8]`."""
     return ", ".join(_leaf(leaf) for leaf in jax.tree.leaves(structure))

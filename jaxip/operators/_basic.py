@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._checks import of_kind
 from jaxip._numerics import abs2
 from jaxip._types import Array, Inexact, PRNGKeyArray, PyTree, Scalar, Structure
 from jaxip.operators._bracket import as_bracket, gram_bracket
@@ -160,10 +161,12 @@ class FunctionOperator(AbstractLinearOperator):
     )
 
     def mv(self, x: PyTree) -> PyTree:
-        return self.forward(x)
+        return self.forward(of_kind(self.structure, x))
 
     def rmv(self, y: PyTree) -> PyTree:
-        return auto_rmv(self, y) if self.adjoint is None else self.adjoint(y)
+        if self.adjoint is None:
+            return auto_rmv(self, y)
+        return self.adjoint(of_kind(self.out_structure(), y))
 
     def in_structure(self) -> Structure:
         return self.structure

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_scalar, check_input, describe, same_shapes
+from jaxip._checks import as_scalar, check_input, describe, of_kind, same_shapes
 from jaxip._module import Module
 from jaxip._numerics import conjugate
 from jaxip._tree import tree_add, tree_scale
@@ -304,7 +304,7 @@ def auto_rmv(op: AbstractLinearOperator, y: PyTree) -> PyTree:
     Silently wrong for maps that are antilinear or affine: run `check_adjoint`.
     """
     transpose = jax.linear_transpose(op.mv, _match_precision(op.in_structure(), y))
-    (result,) = transpose(conjugate(y))
+    (result,) = transpose(conjugate(of_kind(op.out_structure(), y)))
     return conjugate(result)
 
 
@@ -337,7 +337,8 @@ def _multiple(gram: PyTree | None) -> Scalar | None:
 
 def _times(scalar: Array, tree: PyTree) -> PyTree:
     if jnp.iscomplexobj(scalar):
-        return jax.tree.map(lambda v: scalar.astype(v.dtype) * v, tree)
+        like = lambda v: scalar.astype(jnp.result_type(v.dtype, jnp.complex64))
+        return jax.tree.map(lambda v: like(v) * v, tree)
     return tree_scale(scalar, tree)
 
 

@@ -59,7 +59,8 @@ class Sense(AbstractLinearOperator):
 
         if self.chunked:
             add = lambda total, pair: (total + back(*pair), None)
-            total = lax.scan(add, jnp.zeros(y.shape[1:], y.dtype), (self._coils(), y))[0]
+            dtype = jnp.result_type(weight.dtype, self.maps.dtype, y.dtype)
+            total = lax.scan(add, jnp.zeros(y.shape[1:], dtype), (self._coils(), y))[0]
         else:
             total = jnp.sum(back(self._coils(), y), axis=0)
         return jnp.conj(turn) * total
@@ -105,6 +106,7 @@ class Sense(AbstractLinearOperator):
     def _phases(self, dtype) -> tuple[Any, Array]:
         """`(p, mask * q)` with which the uncentred transform is the centred one."""
         turn, weight = 1.0, self.mask
+        dtype = jnp.result_type(dtype, jnp.complex64)
         for axis in self._axes():
             before, after = centring(self.maps.shape[axis], dtype)
             along = (-1, *(1,) * (-axis - 1))
