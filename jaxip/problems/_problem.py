@@ -144,7 +144,7 @@ class AbstractProblem(Module):
 def move_to_ball(op: AbstractLinearOperator, x: PyTree, y: PyTree, radius: Scalar) -> PyTree:
     """`x - A^H (r - radius_ r/|r|) / g` with `A A^H = diag(g)`: feasible in floating point.
 
-    `radius_ = radius (1 - 4 eps sqrt(m))`, less the rounding of `A x`, so that the closing check
+    `radius_ = radius (1 - 4 eps sqrt(m))`, less the rounding of `A x` and of the move, so that the closing check
     finds no violation. Where `A A^H` is not diagonal, x is returned.
     """
     gram = op.row_gram()
@@ -155,7 +155,10 @@ def move_to_ball(op: AbstractLinearOperator, x: PyTree, y: PyTree, radius: Scala
     count = sum(leaf.size for leaf in jax.tree.leaves(op.out_structure()))
     shrink = 1 - 4 * jnp.finfo(size.dtype).eps * jnp.sqrt(jnp.asarray(count, size.dtype))
     eps = float(jnp.finfo(size.dtype).eps)
-    rounded = 4 * enclosure.matvec_error(op, tree_norm(x), eps)
+    # what A x, the move of x and the residual are rounded by: |A x| <= |r| + |y|
+    largest = jnp.sqrt(jnp.max(jnp.stack([jnp.max(g) for g in jax.tree.leaves(gram)])))
+    lost = largest * tree_norm(x) + size + tree_norm(y)
+    rounded = 4 * (enclosure.matvec_error(op, tree_norm(x), eps) + eps * lost)
     limit = jnp.maximum(radius * shrink - rounded, 0.99 * radius).astype(size.dtype)
     outside = size > limit
     factor = jnp.where(outside, 1 - limit / jnp.where(outside, size, 1), 0)
