@@ -1,6 +1,7 @@
 """Checks at the door: shapes, dtypes, concrete values. Each raises ValueError with both sides."""
 
 import functools
+import operator
 from typing import Any
 
 import jax
@@ -82,6 +83,13 @@ def of_kind(structure: Structure, value: PyTree) -> PyTree:
     return jax.tree.map(leaf, structure, value)
 
 
+def shown(value) -> str:
+    """A value in an error message: one line, not long."""
+    if isinstance(value, jax.Array | np.ndarray):
+        return _leaf(value)
+    return " ".join(repr(value).split())[:60]
+
+
 def describe(structure: Structure) -> str:
     """A structure in words, as in `complex64[8, 8]`."""
     return ", ".join(_leaf(leaf) for leaf in jax.tree.leaves(structure))
@@ -103,6 +111,16 @@ def fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Whether an array of `shape` broadcasts to exactly `target`."""
     pairs = zip(reversed(shape), reversed(target), strict=False)
     return len(shape) <= len(target) and all(n in (1, m) for n, m in pairs)
+
+
+def check_structure(name: str, structure: Structure) -> None:
+    """ValueError unless all sizes are positive and all numbers floating point."""
+    for leaf in jax.tree.leaves(structure):
+        if 0 in leaf.shape or not _kind_fits(leaf.dtype, np.complex64):
+            raise ValueError(
+                f"{name} {_leaf(leaf)}, but sizes must be positive and numbers float32, float64, "
+                "complex64 or complex128"
+            )
 
 
 def is_concrete(*values) -> bool:
@@ -128,6 +146,45 @@ def check_finite(name: str, value: PyTree) -> None:
         if is_concrete(leaf) and not np.all(np.isfinite(np.asarray(leaf))):
             count = int(np.sum(~np.isfinite(np.asarray(leaf))))
             raise ValueError(f"{name} holds {count} entries that are not finite")
+
+
+def as_sizes(shape) -> tuple[int, ...]:
+    """`shape` as a tuple of positive ints. Raises: TypeError for an array or a number."""
+    sizes = as_integers("shape", shape)
+    if min(sizes, default=1) < 1:
+        raise ValueError(f"shape must be a tuple of positive sizes, but is {sizes}")
+    return sizes
+
+
+def as_integers(name: str, values) -> tuple[int, ...]:
+    """`values` as a tuple of ints. Raises: TypeError for an array or a number."""
+    try:
+        return tuple(operator.index(value) for value in values)
+    except TypeError:
+        got = shown(values)
+        raise TypeError(f"{name} takes integers such as (64, 64), but got {got}") from None
+
+
+def as_array(name: str, value) -> jax.Array:
+    """`value` as an array; bool and half precision become floating point, exactly.
+
+    Raises: TypeError for what is no array: a tuple of ints is a shape.
+    """
+    if isinstance(value, tuple) and value and all(type(v) is int for v in value):
+        raise TypeError(f"{name} takes an array, but got the shape {value}")
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} takes an array, but got {type(value).__name__}") from None
+    if array.dtype == bool:
+        return array.astype(jnp.result_type(float))
+    half = jnp.issubdtype(array.dtype, jnp.floating) and jnp.finfo(array.dtype).bits < 32
+    return array.astype(jnp.float32) if half else array
+
+
+def as_floating(name: str, value) -> jax.Array:
+    """`value` as an array of floating point with a strong type, as `as_array` and `as_scalar`."""
+    return as_scalar(as_array(name, value))
 
 
 def as_scalar(value) -> jax.Array:

@@ -15,6 +15,7 @@ from jaxip.operators._convolution import Downsampling as Downsampling
 from jaxip.operators._derived import Batched as Batched
 from jaxip.operators._derived import Gram as Gram
 from jaxip.operators._derived import gram as gram
+from jaxip.operators._doors import auto_rmv as auto_rmv
 from jaxip.operators._fourier import Fourier as Fourier
 from jaxip.operators._fourier import SubsampledFourier as SubsampledFourier
 from jaxip.operators._norms import check_adjoint as check_adjoint
@@ -26,7 +27,6 @@ from jaxip.operators._operator import Adjoint as Adjoint
 from jaxip.operators._operator import Composed as Composed
 from jaxip.operators._operator import Scaled as Scaled
 from jaxip.operators._operator import Sum as Sum
-from jaxip.operators._operator import auto_rmv as auto_rmv
 from jaxip.operators._slice import Slice as Slice
 from jaxip.operators._slice import crop as crop
 from jaxip.operators._slice import pad as pad

@@ -1,24 +1,26 @@
 """Identity, diagonal and dense operators, and an operator from two functions."""
 
 from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import of_kind
+from jaxip._checks import as_array, as_sizes, check_finite, of_kind, shown
 from jaxip._numerics import abs2
 from jaxip._types import Array, Inexact, PRNGKeyArray, PyTree, Scalar, Structure
 from jaxip.operators._bracket import as_bracket, gram_bracket
-from jaxip.operators._operator import AbstractLinearOperator, auto_rmv, image_structure
+from jaxip.operators._doors import auto_rmv
+from jaxip.operators._operator import AbstractLinearOperator, image_structure
 from jaxip.operators.sampling._sampling import normals
 
 
 class Identity(AbstractLinearOperator):
     """`x -> x` on arrays of one shape."""
 
-    shape: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     dtype: np.dtype | None = eqx.field(static=True, default=None)
 
     def mv(self, x: PyTree) -> PyTree:
@@ -49,11 +51,12 @@ class Identity(AbstractLinearOperator):
 class Diagonal(AbstractLinearOperator):
     """`x -> d * x`, entry by entry; `|A| = max |d|`. With a mask of 0 and 1, this is inpainting."""
 
-    diagonal: Inexact[Array, "..."] = eqx.field(converter=jnp.asarray)
+    diagonal: Inexact[Array, "..."] = eqx.field(converter=partial(as_array, "diagonal"))
 
     def __check_init__(self):
         if not jnp.issubdtype(self.diagonal.dtype, jnp.inexact):
             raise ValueError(f"Diagonal takes floating point, but got {self.diagonal.dtype}")
+        check_finite("diagonal", self.diagonal)
 
     def mv(self, x: PyTree) -> PyTree:
         return self.diagonal * x
@@ -84,12 +87,13 @@ class Diagonal(AbstractLinearOperator):
 class Matrix(AbstractLinearOperator):
     """`x -> M x` for a dense matrix, real or complex."""
 
-    matrix: Inexact[Array, "m n"] = eqx.field(converter=jnp.asarray)
+    matrix: Inexact[Array, "m n"] = eqx.field(converter=partial(as_array, "matrix"))
 
     def __check_init__(self):
         if self.matrix.ndim != 2 or not jnp.issubdtype(self.matrix.dtype, jnp.inexact):
             got = f"{self.matrix.dtype.name}{list(self.matrix.shape)}"
             raise ValueError(f"Matrix takes floating point [m, n], but got {got}")
+        check_finite("matrix", self.matrix)
 
     def mv(self, x: PyTree) -> PyTree:
         return jnp.matmul(self.matrix, x, precision=jax.lax.Precision.HIGHEST)
@@ -154,11 +158,17 @@ class FunctionOperator(AbstractLinearOperator):
     """
 
     forward: Callable
-    structure: Structure = eqx.field(static=True)
+    structure: Structure = eqx.field(static=True, converter=lambda s: _as_structure(s))
     adjoint: Callable | None = None
     norm: tuple[Scalar, Scalar] | None = eqx.field(
         converter=lambda pair: None if pair is None else as_bracket(*pair), default=None
     )
+
+    def __check_init__(self):
+        for function in (self.forward, *(() if self.adjoint is None else (self.adjoint,))):
+            if not callable(function):
+                got = type(function).__name__
+                raise TypeError(f"FunctionOperator takes functions, but got {got}")
 
     def mv(self, x: PyTree) -> PyTree:
         return self.forward(of_kind(self.structure, x))
@@ -176,3 +186,12 @@ class FunctionOperator(AbstractLinearOperator):
 
     def norm_bounds(self):
         return super().norm_bounds() if self.norm is None else self.norm
+
+
+def _as_structure(structure: Structure) -> Structure:
+    leaves = jax.tree.leaves(structure)
+    if leaves and all(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in leaves):
+        return structure
+    raise TypeError(
+        f"structure takes jax.ShapeDtypeStruct(shape, dtype), but got {shown(structure)}"
+    )

@@ -8,7 +8,7 @@ from jaxip._checks import describe, same_shapes
 from jaxip._tree import tree_add
 from jaxip._types import PyTree, Structure
 from jaxip.operators._bracket import hypotenuse, widen
-from jaxip.operators._operator import AbstractLinearOperator
+from jaxip.operators._operator import AbstractLinearOperator, check_operators
 
 
 class Stack(AbstractLinearOperator):
@@ -22,6 +22,7 @@ class Stack(AbstractLinearOperator):
     def __check_init__(self):
         if not self.ops:
             raise ValueError("Stack needs at least one operator")
+        check_operators("Stack", self.ops)
         _same_output("Stack, input", [op.H for op in self.ops])
 
     def mv(self, x: PyTree) -> PyTree:
@@ -59,6 +60,7 @@ class BlockRow(AbstractLinearOperator):
     def __check_init__(self):
         if not self.ops:
             raise ValueError("BlockRow needs at least one operator")
+        check_operators("BlockRow", self.ops)
         _same_output("BlockRow", self.ops)
 
     def mv(self, x: PyTree) -> PyTree:
@@ -105,6 +107,7 @@ class BlockMatrix(AbstractLinearOperator):
             ops = [op for op in line if op is not None]
             if not ops:
                 raise ValueError(f"BlockMatrix: {name} is all None, so its size is not known")
+            check_operators("BlockMatrix", ops)
             _same_output(f"BlockMatrix, {name}", ops if name[0] == "r" else [op.H for op in ops])
 
     def _columns(self):
@@ -163,6 +166,7 @@ class BlockDiagonal(AbstractLinearOperator):
     def __check_init__(self):
         if not self.ops:
             raise ValueError("BlockDiagonal needs at least one operator")
+        check_operators("BlockDiagonal", self.ops)
 
     def mv(self, x: PyTree) -> PyTree:
         return tuple(op.mv(part) for op, part in zip(self.ops, x, strict=True))

@@ -1,12 +1,13 @@
 """Convolutions with a kernel that may be learned, and sampling below the grid."""
 
+from functools import partial
 from typing import Literal, get_args
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_scalar, check_finite
+from jaxip._checks import as_floating, as_integers, as_sizes, check_finite
 from jaxip._numerics import abs2
 from jaxip._types import Array, Complex, Inexact, Structure
 from jaxip.operators._fourier import fft_rounding
@@ -28,8 +29,8 @@ class Convolution(AbstractLinearOperator):
     Raises: ValueError for a kernel of other dimensions than `shape`, or larger.
     """
 
-    kernel: Inexact[Array, "..."] = eqx.field(converter=as_scalar)
-    shape: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    kernel: Inexact[Array, "..."] = eqx.field(converter=partial(as_floating, "kernel"))
+    shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     mode: Mode = eqx.field(static=True, default="circular")
     dtype: np.dtype | None = eqx.field(static=True, default=None)
 
@@ -118,7 +119,9 @@ class Downsampling(AbstractLinearOperator):
         *,
         dtype=None,
     ):
-        self.factor = (factor,) * len(shape) if isinstance(factor, int) else tuple(factor)
+        shape = as_sizes(shape)
+        each = (factor,) * len(shape) if np.ndim(factor) == 0 else factor
+        self.factor = as_integers("factor", each)
         if len(self.factor) != len(shape) or any(
             f < 1 or n % f for n, f in zip(shape, self.factor, strict=True)
         ):

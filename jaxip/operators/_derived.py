@@ -3,9 +3,10 @@
 import equinox as eqx
 import jax
 
+from jaxip._checks import shown
 from jaxip._types import PyTree, Structure
 from jaxip.operators._bracket import widen
-from jaxip.operators._operator import AbstractLinearOperator
+from jaxip.operators._operator import AbstractLinearOperator, check_operators
 
 
 def gram(A: AbstractLinearOperator) -> "Gram":
@@ -17,6 +18,9 @@ class Gram(AbstractLinearOperator):
     """`x -> A^H A x`: self-adjoint, no eigenvalue negative; `|A^H A| = |A|^2`."""
 
     op: AbstractLinearOperator
+
+    def __check_init__(self):
+        check_operators("gram", (self.op,))
 
     def mv(self, x: PyTree) -> PyTree:
         return self.op.rmv(self.op.mv(x))
@@ -60,6 +64,9 @@ class Batched(AbstractLinearOperator):
     count: int = eqx.field(static=True)
 
     def __check_init__(self):
+        check_operators("Batched", (self.op,))
+        if not isinstance(self.count, int):
+            raise TypeError(f"count takes an int, but got {shown(self.count)}")
         if self.count < 1:
             raise ValueError(f"count must be at least 1, but is {self.count}")
 

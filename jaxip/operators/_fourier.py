@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import check_nonnegative
+from jaxip._checks import as_array, as_sizes, check_nonnegative
 from jaxip._numerics import abs2, scaled
 from jaxip._types import Array, Complex, Float, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
@@ -71,7 +71,7 @@ def fft_rounding(shape: tuple[int, ...]) -> float:
 class Fourier(AbstractLinearOperator):
     """`A x = F x`, the unitary DFT with zero frequency at the centre; `A^H A = I`."""
 
-    shape: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     dtype: np.dtype | None = eqx.field(static=True, default=None)
 
     def mv(self, x: Array) -> Array:
@@ -113,6 +113,8 @@ class SubsampledFourier(AbstractLinearOperator):
 
     def __check_init__(self):
         check_nonnegative("mask", self.mask)
+        if self.mask.ndim == 0:
+            raise ValueError("mask must have one axis or more, but is a number")
         if self.ndim is not None and not 1 <= self.ndim <= self.mask.ndim:
             raise ValueError(f"ndim must be 1 to {self.mask.ndim} or None, but is {self.ndim}")
 
@@ -144,8 +146,10 @@ class SubsampledFourier(AbstractLinearOperator):
 
 
 def floating_mask(mask) -> Array:
-    """The mask as a real floating array; ValueError if complex."""
-    array = jnp.asarray(mask)
+    """The mask as a real floating array; ValueError if complex, TypeError for a shape."""
+    if isinstance(mask, list) and any(type(v) is int and v > 1 for v in mask):
+        mask = tuple(mask)  # [64, 64] is no mask either
+    array = as_array("mask", mask)
     if jnp.iscomplexobj(array):
         raise ValueError(f"mask takes real numbers, but got {array.dtype}")
     return (

@@ -1,33 +1,23 @@
 """The linear operator: an exact adjoint, static structures, and an algebra closed under both."""
 
 import abc
-import functools
-import operator
-from collections.abc import Callable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_scalar, check_input, describe, of_kind, same_shapes
+from jaxip._checks import (
+    as_scalar,
+    check_structure,
+    describe,
+    same_shapes,
+)
 from jaxip._module import Module
-from jaxip._numerics import conjugate
 from jaxip._tree import tree_add, tree_scale
 from jaxip._types import Array, PyTree, Scalar, Structure
 from jaxip.operators._bracket import bracket, product, widen
-
-
-def _checked(method: Callable, side: str) -> Callable:
-    """`method` behind one look at the shape and dtype of what it is given."""
-    name, structure = method.__name__, operator.methodcaller(side)
-
-    @functools.wraps(method)
-    def checked(self, value: PyTree) -> PyTree:
-        door = f"{type(self).__name__}.{name}"
-        return method(self, check_input(door, structure(self), value))
-
-    return checked
+from jaxip.operators._doors import checked
 
 
 class AbstractLinearOperator(Module):
@@ -44,7 +34,11 @@ class AbstractLinearOperator(Module):
         for name, side in (("mv", "in_structure"), ("rmv", "out_structure")):
             own = cls.__dict__.get(name)
             if own is not None:
-                setattr(cls, name, _checked(own, side))
+                setattr(cls, name, checked(own, side))
+
+    def __check_init__(self):
+        check_structure(f"{type(self).__name__} takes", self.in_structure())
+        check_structure(f"{type(self).__name__} gives", self.out_structure())
 
     @abc.abstractmethod
     def mv(self, x: PyTree) -> PyTree:
@@ -298,14 +292,14 @@ class Scaled(AbstractLinearOperator):
         return _scale_gram(self.scalar, self.op.column_gram())
 
 
-def auto_rmv(op: AbstractLinearOperator, y: PyTree) -> PyTree:
-    """`A^H y = conj(A^T conj(y))` by transposing `op.mv`.
-
-    Silently wrong for maps that are antilinear or affine: run `check_adjoint`.
-    """
-    transpose = jax.linear_transpose(op.mv, _match_precision(op.in_structure(), y))
-    (result,) = transpose(conjugate(of_kind(op.out_structure(), y)))
-    return conjugate(result)
+def check_operators(name: str, ops) -> None:
+    """TypeError for what is no operator."""
+    for op in ops:
+        if not isinstance(op, AbstractLinearOperator):
+            raise TypeError(
+                f"{name} takes operators, but got {type(op).__name__}; operators.Matrix(array) "
+                "makes one of a matrix"
+            )
 
 
 def is_complex(structure: Structure) -> bool:
@@ -344,15 +338,3 @@ def _times(scalar: Array, tree: PyTree) -> PyTree:
 
 def _scale_gram(scalar: Array, gram: PyTree | None) -> PyTree | None:
     return None if gram is None else tree_scale(jnp.abs(scalar) ** 2, gram)
-
-
-def _match_precision(structure: Structure, y: PyTree) -> Structure:
-    wide = jnp.finfo(jnp.result_type(*jax.tree.leaves(y))).bits == 64
-
-    def match(leaf):
-        cplx = jnp.issubdtype(leaf.dtype, jnp.complexfloating)
-        real = jnp.float64 if wide else jnp.float32
-        dtype = jnp.result_type(real, jnp.complex64) if cplx else np.dtype(real)
-        return jax.ShapeDtypeStruct(leaf.shape, dtype)
-
-    return jax.tree.map(match, structure)

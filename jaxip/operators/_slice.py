@@ -1,10 +1,13 @@
 """Restriction to a part of the grid, and its adjoint: zero filling."""
 
+from functools import partial
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxip._checks import as_integers, as_sizes
 from jaxip._types import Array, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, Adjoint, image_structure
 
@@ -15,10 +18,14 @@ class Slice(AbstractLinearOperator):
     Raises: ValueError unless `0 <= start < stop <= shape` and `step >= 1` along each axis.
     """
 
-    shape: tuple[int, ...] = eqx.field(static=True, converter=tuple)
-    start: tuple[int, ...] = eqx.field(static=True, converter=tuple)
-    stop: tuple[int, ...] = eqx.field(static=True, converter=tuple)
-    step: tuple[int, ...] | None = eqx.field(static=True, default=None)
+    shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
+    start: tuple[int, ...] = eqx.field(static=True, converter=partial(as_integers, "start"))
+    stop: tuple[int, ...] = eqx.field(static=True, converter=partial(as_integers, "stop"))
+    step: tuple[int, ...] | None = eqx.field(
+        static=True,
+        converter=lambda step: None if step is None else as_integers("step", step),
+        default=None,
+    )
     dtype: np.dtype | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
@@ -55,7 +62,7 @@ class Slice(AbstractLinearOperator):
         return jnp.asarray(1.0)
 
     def _steps(self) -> tuple[int, ...]:
-        return (1,) * len(self.shape) if self.step is None else tuple(self.step)
+        return (1,) * len(self.shape) if self.step is None else self.step
 
 
 def crop(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Slice:
@@ -63,6 +70,9 @@ def crop(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Slice:
 
     Raises: ValueError where `size` is larger than `shape`.
     """
+    shape, size = as_sizes(shape), as_sizes(size)
+    if len(shape) != len(size):
+        raise ValueError(f"size must have {len(shape)} entries as shape {shape}, but is {size}")
     start = tuple(n // 2 - m // 2 for n, m in zip(shape, size, strict=True))
     return Slice(shape, start, tuple(a + m for a, m in zip(start, size, strict=True)), None, dtype)
 

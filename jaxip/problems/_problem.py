@@ -144,8 +144,8 @@ class AbstractProblem(Module):
 def move_to_ball(op: AbstractLinearOperator, x: PyTree, y: PyTree, radius: Scalar) -> PyTree:
     """`x - A^H (r - radius_ r/|r|) / g` with `A A^H = diag(g)`: feasible in floating point.
 
-    `radius_ = radius (1 - 4 eps sqrt(m))`, less the rounding of `A x` and of the move, so that the closing check
-    finds no violation. Where `A A^H` is not diagonal, x is returned.
+    `radius_ = radius (1 - 4 eps sqrt(m))`, less the rounding of `A x` and of the move, so that the
+    closing check finds no violation. Where `A A^H` is not diagonal, x is returned.
     """
     gram = op.row_gram()
     if gram is None:

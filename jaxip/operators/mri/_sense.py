@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxip._checks import check_nonnegative, fits
+from jaxip._checks import as_array, check_finite, check_nonnegative, fits
 from jaxip._numerics import abs2
 from jaxip._rounding import levels, pairwise_sum
 from jaxip._tree import tree_max
@@ -34,6 +34,7 @@ class Sense(AbstractLinearOperator):
 
     def __check_init__(self):
         check_nonnegative("mask", self.mask)
+        check_finite("maps", self.maps)
         if self.maps.ndim not in (2, 3, 4):
             got = list(self.maps.shape)
             raise ValueError(f"maps must be [coils, h, w] or [coils, d, h, w], but are {got}")
@@ -126,6 +127,7 @@ class CoilMaps(AbstractLinearOperator):
     def __check_init__(self):
         if self.maps.ndim < 2:
             raise ValueError(f"maps must be [coils, ...], but are {list(self.maps.shape)}")
+        check_finite("maps", self.maps)
 
     def mv(self, x: Complex[Array, "..."]) -> Complex[Array, "coils ..."]:
         return self.maps * x
@@ -160,5 +162,5 @@ def _largest_energy(maps: Array) -> Array:
 
 
 def _complex(maps) -> Array:
-    array = jnp.asarray(maps)
+    array = as_array("maps", maps)
     return array.astype(jnp.result_type(array.dtype, jnp.complex64))

@@ -1,16 +1,19 @@
 """Tomography with a fan beam and a flat detector."""
 
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_scalar, check_nonnegative, is_concrete
+from jaxip._checks import as_floating, as_scalar, check_nonnegative, is_concrete
 from jaxip._types import Array, Float, Scalar
 from jaxip.operators.tomography._joseph import Beam
 from jaxip.operators.tomography._radon import (
     AbstractProjector,
+    as_cells,
     as_shape,
     check_geometry,
     cross,
@@ -24,12 +27,13 @@ class FanBeam(AbstractProjector):
     At angle a the source is at `source_distance (sin a, -cos a)` from the centre of rotation, and
     cell d at the coordinate `spacing (d - (cells - 1) / 2)` along (cos a, sin a), on the detector
     at `detector_distance` behind the centre; a source far away gives `Radon`. Lengths in pixels,
-    angles in radians; all but the sizes are leaves, the derivative in them as for `Radon`.
+    angles in radians, at most two turns; all but the sizes are leaves, the derivative in them as
+    for `Radon`.
     """
 
     shape: tuple[int, int] = eqx.field(static=True, converter=as_shape)
-    angles: Float[Array, " views"] = eqx.field(converter=as_scalar)
-    cells: int = eqx.field(static=True)
+    angles: Float[Array, " views"] = eqx.field(converter=partial(as_floating, "angles"))
+    cells: int = eqx.field(static=True, converter=as_cells)
     spacing: Scalar = eqx.field(converter=as_scalar)
     source_distance: Scalar = eqx.field(converter=as_scalar)
     detector_distance: Scalar = eqx.field(converter=as_scalar)

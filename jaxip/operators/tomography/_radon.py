@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Iterable
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -9,18 +10,33 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_scalar, check_finite, check_positive
+from jaxip._checks import (
+    as_floating,
+    as_integers,
+    as_scalar,
+    as_sizes,
+    check_finite,
+    check_positive,
+    is_concrete,
+)
 from jaxip._types import Array, Float, Inexact, Scalar, Structure
 from jaxip.operators._operator import AbstractLinearOperator
 from jaxip.operators.tomography._joseph import Beam, apply
 
+MOST_TURN = 4 * np.pi  # two turns; degrees reach further
+
 
 def as_shape(shape: Iterable[int]) -> tuple[int, int]:
     """`(h, w)`, or ValueError."""
-    sides = tuple(shape)
+    sides = as_sizes(shape)
     if len(sides) != 2:
         raise ValueError(f"shape must be (h, w), but is {sides}")
     return sides
+
+
+def as_cells(cells: int) -> int:
+    """The number of cells as an int."""
+    return as_integers("cells", (cells,))[0]
 
 
 class AbstractProjector(AbstractLinearOperator):
@@ -101,13 +117,14 @@ class Radon(AbstractProjector):
         t_d = spacing (d - (cells - 1) / 2) - offset.
 
     `offset` is where the centre of rotation projects, from the middle of the detector; angles in
-    radians. Angles, spacing and offset are leaves; the derivative in them is that of Joseph's
-    piecewise linear interpolation, right wherever no line meets a pixel centre.
+    radians, at most two turns (what reaches further is taken for degrees). Angles, spacing and
+    offset are leaves; the derivative in them is that of Joseph's piecewise linear interpolation,
+    right wherever no line meets a pixel centre.
     """
 
     shape: tuple[int, int] = eqx.field(static=True, converter=as_shape)
-    angles: Float[Array, " views"] = eqx.field(converter=as_scalar)
-    cells: int = eqx.field(static=True)
+    angles: Float[Array, " views"] = eqx.field(converter=partial(as_floating, "angles"))
+    cells: int = eqx.field(static=True, converter=as_cells)
     spacing: Scalar = eqx.field(converter=as_scalar, default=1.0)
     offset: Scalar = eqx.field(converter=as_scalar, default=0.0)
     dtype: np.dtype | None = eqx.field(static=True, default=None)
@@ -150,9 +167,15 @@ def check_geometry(shape, angles, cells, spacing) -> None:
         raise ValueError(f"shape must be (h, w), but is {shape}")
     if angles.ndim != 1 or angles.shape[0] < 1:
         raise ValueError(f"angles must be [views], but are {list(angles.shape)}")
-    if not isinstance(cells, int) or cells < 1:
+    if cells < 1:
         raise ValueError(f"cells must be a positive int, but is {cells!r}")
     check_finite("angles", angles)
+    largest = float(np.max(np.abs(np.asarray(angles)))) if is_concrete(angles) else 0.0
+    if largest > MOST_TURN:
+        raise ValueError(
+            f"angles are radians, at most two turns, but reach {largest:.6g}: write "
+            "numpy.deg2rad(angles) for degrees, angles % (2 * numpy.pi) for many turns"
+        )
     check_positive("spacing", spacing)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from jax import lax
 from jax.scipy.fft import dctn, idctn
 
+from jaxip._checks import as_sizes
 from jaxip._types import Array, Float, Inexact, Structure
 from jaxip.operators._fourier import fft_rounding
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
@@ -20,7 +21,7 @@ class DCT(AbstractLinearOperator):
     DCT-III. Any number of axes, real or complex. Source: Ahmed, Natarajan and Rao (1974).
     """
 
-    shape: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     dtype: np.dtype | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):

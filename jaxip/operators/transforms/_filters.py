@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxip._checks import shown
 from jaxip._types import Array, Float
 from jaxip.operators.transforms._low_pass import LOW_PASS
 
@@ -74,6 +75,20 @@ def wrap(x: Array, before: int, after: int, axis: int) -> Array:
         left, start = left - (stop - start), 0
     # without the barrier, XLA forms the wrapped array anew for each of its many readers
     return lax.optimization_barrier(jnp.concatenate(pieces, axis) if pieces[1:] else pieces[0])
+
+
+def check_levels(shape: tuple[int, ...], levels: int) -> None:
+    """ValueError unless `1 <= levels <= ceil(log2 n)`, n the shortest side (1 if n = 1).
+
+    One more level would only double the zeros or repeats that n is extended by.
+    """
+    if not isinstance(levels, int):
+        raise TypeError(f"levels takes an int, but got {shown(levels)}")
+    most = max(1, (min(shape) - 1).bit_length())
+    if levels < 1:
+        raise ValueError(f"levels must be at least 1, but is {levels}")
+    if levels > most:
+        raise ValueError(f"levels must be at most {most} for shape {shape}, but is {levels}")
 
 
 def transform_rounding(low: tuple[float, ...], num_steps: int) -> float:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxip._checks import as_sizes
 from jaxip._numerics import planewise
 from jaxip._types import Array, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
@@ -21,7 +22,7 @@ class Gradient(AbstractLinearOperator):
     eigenvectors are those of the DCT-II, with eigenvalues `sum_a 4 sin^2(pi k_a / (2 n_a))`.
     """
 
-    shape: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     dtype: np.dtype | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
@@ -80,7 +81,7 @@ class SecondDifferences(AbstractLinearOperator):
     most `|D_a v_b|^2 + |D_b v_a|^2`. Source: Bredies, Kunisch and Pock (2010).
     """
 
-    shape: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     dtype: np.dtype | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import check_nonnegative
+from jaxip._checks import as_sizes, check_nonnegative
 from jaxip._numerics import abs2
 from jaxip._types import Array, Float, Inexact, Structure
 from jaxip.operators._fourier import floating_mask
@@ -27,7 +27,7 @@ class WalshHadamard(AbstractLinearOperator):
     Source: Walsh (1923); Paley (1932); Beauchamp (1975), chapter 1, for the orders.
     """
 
-    shape: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     order: Order = eqx.field(static=True, default="sequency")
     dtype: np.dtype | None = eqx.field(static=True, default=None)
 

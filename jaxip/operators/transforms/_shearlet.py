@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._checks import as_integers, as_sizes
 from jaxip._numerics import abs2
 from jaxip._types import Array, Float, Inexact, Scalar, Structure
 from jaxip.operators._fourier import fft_rounding
@@ -33,9 +34,10 @@ class Shearlet(AbstractLinearOperator):
         self, shape: tuple[int, int], shears: tuple[int, ...] = (1, 1, 2),
         dtype: np.dtype | None = None,
     ):  # fmt: skip
+        shears = as_integers("shears", shears)
         kind = np.dtype(jnp.result_type(complex) if dtype is None else dtype)
-        self.windows = jnp.asarray(shearlet_windows(shape, shears), np.finfo(kind).dtype)
-        self.shears = tuple(shears)
+        self.windows = jnp.asarray(shearlet_windows(as_sizes(shape), shears), np.finfo(kind).dtype)
+        self.shears = shears
         self.dtype = dtype
 
     def mv(self, x: Inexact[Array, "h w"]) -> Inexact[Array, "bands h w"]:
@@ -91,7 +93,7 @@ class Shearlet(AbstractLinearOperator):
         return jnp.issubdtype(self.in_structure().dtype, jnp.complexfloating)
 
 
-def shearlet_windows(shape: tuple[int, int], shears: tuple[int, ...]) -> np.ndarray:
+def shearlet_windows(shape: tuple[int, ...], shears: tuple[int, ...]) -> np.ndarray:
     """The windows of `Shearlet`, in float64; their squares sum to 1 at every frequency."""
     if len(shape) != 2 or min(shape) < 1:
         raise ValueError(f"shape must be (h, w), but is {shape}")
@@ -100,6 +102,10 @@ def shearlet_windows(shape: tuple[int, int], shears: tuple[int, ...]) -> np.ndar
     if 2 ** (len(shears) + 1) > min(shape):
         most = max(0, int(np.log2(min(shape))) - 1)
         raise ValueError(f"{len(shears)} scales do not fit into {shape}; at most {most} do")
+    for scale, shear in enumerate(shears):
+        most = int(np.log2(min(shape))) - (len(shears) - 1 - scale)  # one frequency a direction
+        if shear > most:
+            raise ValueError(f"shear {shear} at scale {scale} of {shape}: at most {most} fits")
     vertical, horizontal = np.meshgrid(*(np.fft.fftfreq(n) for n in shape), indexing="ij")
     radius, slope = np.maximum(abs(vertical), abs(horizontal)), _slope(vertical, horizontal)
     squares, coarser = [_below(radius, len(shears))], _below(radius, len(shears))

@@ -5,10 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxip._checks import as_sizes
 from jaxip._types import Array, Float, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
 from jaxip.operators.transforms._dct import by_planes
-from jaxip.operators.transforms._filters import high_pass, low_pass, weighted_sum, wrap
+from jaxip.operators.transforms._filters import (
+    check_levels,
+    high_pass,
+    low_pass,
+    weighted_sum,
+    wrap,
+)
 
 
 class UndecimatedWavelet(AbstractLinearOperator):
@@ -18,11 +25,12 @@ class UndecimatedWavelet(AbstractLinearOperator):
     (a trous), continued periodically, so that any size will do and a circular shift of x shifts
     each band. Band 0 is the coarsest approximation; the details follow, coarsest level first;
     `level_map()` names the level of each band. Images have 1 to 3 axes, real or complex.
-    Raises: ValueError for an unknown name (see `wavelet_names`), or levels below 1.
+    Raises: ValueError for an unknown name (see `wavelet_names`), or levels that are not 1 to
+    `ceil(log2 n)` of the shortest side n.
     Source: Nason and Silverman (1995); Holschneider, Kronland-Martinet, Morlet et al. (1989).
     """
 
-    shape: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     name: str = eqx.field(static=True, default="haar")
     levels: int = eqx.field(static=True, default=3)
     dtype: np.dtype | None = eqx.field(static=True, default=None)
@@ -31,8 +39,7 @@ class UndecimatedWavelet(AbstractLinearOperator):
         low_pass(self.name)
         if len(self.shape) not in (1, 2, 3) or min(self.shape) < 1:
             raise ValueError(f"shape must be (n,), (h, w) or (d, h, w), but is {self.shape}")
-        if self.levels < 1:
-            raise ValueError(f"levels must be at least 1, but is {self.levels}")
+        check_levels(self.shape, self.levels)
 
     def mv(self, x: Inexact[Array, "..."]) -> Inexact[Array, "bands ..."]:
         return by_planes(self._analysis, x)

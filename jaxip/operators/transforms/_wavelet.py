@@ -8,9 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxip._checks import as_sizes
 from jaxip._types import Array, Float, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
-from jaxip.operators.transforms._filters import analyse, low_pass, synthesise, transform_rounding
+from jaxip.operators.transforms._filters import (
+    analyse,
+    check_levels,
+    low_pass,
+    synthesise,
+    transform_rounding,
+)
 
 
 class Wavelet(AbstractLinearOperator):
@@ -23,11 +30,12 @@ class Wavelet(AbstractLinearOperator):
     `pad=True` takes any size: the image is extended by zeros to the next multiple of 2^levels, so
     W is a tight frame and its coefficients have that larger shape. `pad=False` insists on a
     multiple, so that W is a basis. Names: haar, db1 to db10, sym4 to sym10.
-    Raises: ValueError for an unknown name, or with `pad=False` a size that does not fit.
+    Raises: ValueError for an unknown name, for more levels than `ceil(log2 n)` of the shortest
+    side n, or with `pad=False` a size that does not fit.
     Source: Mallat (1989).
     """
 
-    shape: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     name: str = eqx.field(static=True, default="db4")
     levels: int = eqx.field(static=True, default=4)
     pad: bool = eqx.field(static=True, default=True)
@@ -37,8 +45,7 @@ class Wavelet(AbstractLinearOperator):
         low_pass(self.name)
         if len(self.shape) not in (1, 2, 3) or min(self.shape) < 1:
             raise ValueError(f"shape must be (n,), (h, w) or (d, h, w), but is {self.shape}")
-        if self.levels < 1:
-            raise ValueError(f"levels must be at least 1, but is {self.levels}")
+        check_levels(self.shape, self.levels)
         if not self.pad and self.padded_shape() != self.shape:
             raise ValueError(_misfit(self.shape, self.levels))
 

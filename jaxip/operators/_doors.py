@@ -1,0 +1,47 @@
+"""The door of `mv` and `rmv`, and the adjoint that JAX finds by itself."""
+
+import functools
+import operator
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxip._checks import check_input, of_kind
+from jaxip._numerics import conjugate
+from jaxip._types import PyTree, Structure
+
+
+def checked(method: Callable, side: str) -> Callable:
+    """`method` behind one look at the shape and dtype of what it is given."""
+    name, structure = method.__name__, operator.methodcaller(side)
+
+    @functools.wraps(method)
+    def door(self, value: PyTree) -> PyTree:
+        who = f"{type(self).__name__}.{name}"
+        return method(self, check_input(who, structure(self), value))
+
+    return door
+
+
+def auto_rmv(op, y: PyTree) -> PyTree:
+    """`A^H y = conj(A^T conj(y))` by transposing `op.mv`.
+
+    Silently wrong for maps that are antilinear or affine: run `check_adjoint`.
+    """
+    transpose = jax.linear_transpose(op.mv, _match_precision(op.in_structure(), y))
+    (result,) = transpose(conjugate(of_kind(op.out_structure(), y)))
+    return conjugate(result)
+
+
+def _match_precision(structure: Structure, y: PyTree) -> Structure:
+    wide = jnp.finfo(jnp.result_type(*jax.tree.leaves(y))).bits == 64
+
+    def match(leaf):
+        cplx = jnp.issubdtype(leaf.dtype, jnp.complexfloating)
+        real = jnp.float64 if wide else jnp.float32
+        dtype = jnp.result_type(real, jnp.complex64) if cplx else np.dtype(real)
+        return jax.ShapeDtypeStruct(leaf.shape, dtype)
+
+    return jax.tree.map(match, structure)
