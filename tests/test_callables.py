@@ -228,3 +228,26 @@ def test_no_object_is_kept_alive():
     jax.eval_shape(operators.Identity((3,)).mv, jnp.ones(3, DTYPE))
     gc.collect()
     assert sum(ref() is not None for ref in kept) <= 1
+
+
+OTHERS = {name: make for name, make in MAPS.items() if name not in ("plug-and-play", "red")}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_operator_of_another_shape_is_refused_at_once(name):
+    f, y = _map(name)
+    if name in ("lista", "unrolled-reconstruction"):
+        return  # these hold their operator for good
+    old = _lasso().A if "lista" in name or "default" in name else _fourier().A
+    f.with_operator(old)(y)
+    shape = old.in_structure().shape
+    wrong = {
+        "image": operators.Identity((*shape[:-1], shape[-1] + 1)),
+        "data": operators.Matrix(jnp.ones((shape[0] + 3, shape[0]))),
+        "batch": operators.Batched(old, 2),
+    }
+    for op in wrong.values():
+        with pytest.raises(ValueError, match=r"^with_operator: the map is for .* but .* maps "):
+            f.with_operator(op)
+    with pytest.raises(TypeError, match="with_operator takes operators, but got"):
+        f.with_operator(jnp.ones(shape))

@@ -11,7 +11,7 @@ from jaxip._numerics import modulus
 from jaxip._types import Array, Inexact, PRNGKeyArray, PyTree
 from jaxip.networks._conv import Conv2D
 from jaxip.networks._frozen import Frozen
-from jaxip.operators import AbstractLinearOperator
+from jaxip.operators import AbstractLinearOperator, check_replaces
 
 
 class UNet(nnx.Module):
@@ -80,7 +80,11 @@ class UNetReconstruction(Module):
         return self.net(self.op.H @ y)
 
     def with_operator(self, op: AbstractLinearOperator) -> "UNetReconstruction":
-        """The same network behind another operator of the same shapes (compiles nothing anew)."""
+        """The same network behind another operator of the same shapes (compiles nothing anew).
+
+        Raises: ValueError where the shapes differ.
+        """
+        check_replaces(op, self.op)
         return UNetReconstruction(self.net, op)
 
 

@@ -27,6 +27,7 @@ from jaxip.operators._operator import Adjoint as Adjoint
 from jaxip.operators._operator import Composed as Composed
 from jaxip.operators._operator import Scaled as Scaled
 from jaxip.operators._operator import Sum as Sum
+from jaxip.operators._replace import check_replaces as check_replaces
 from jaxip.operators._slice import Slice as Slice
 from jaxip.operators._slice import crop as crop
 from jaxip.operators._slice import pad as pad

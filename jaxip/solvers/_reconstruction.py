@@ -8,6 +8,7 @@ from jaxip._checks import as_scalar
 from jaxip._module import Module
 from jaxip._tree import with_precision
 from jaxip._types import PyTree, Scalar
+from jaxip.operators import AbstractLinearOperator, check_replaces
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._pdhg import PDHG
 from jaxip.solvers._solve import default_solver, solve
@@ -45,8 +46,12 @@ class Reconstruction(Module):
             max_steps=self.max_steps,
         )
 
-    def with_operator(self, op) -> "Reconstruction":
-        """The same reconstruction for another operator of the same shapes."""
+    def with_operator(self, op: AbstractLinearOperator) -> "Reconstruction":
+        """The same reconstruction for another operator of the same shapes.
+
+        Raises: ValueError where the shapes differ.
+        """
+        check_replaces(op, self.problem.A)
         return eqx.tree_at(lambda r: r.problem.A, self, op)
 
     def warm(self, y: PyTree) -> "Reconstruction":

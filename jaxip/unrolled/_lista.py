@@ -11,11 +11,10 @@ import numpy as np
 from jaxip._module import Module
 from jaxip._tree import with_precision
 from jaxip._types import Array, Float, Inexact, Scalar
-from jaxip.operators import Matrix
+from jaxip.operators import Matrix, check_replaces
 from jaxip.problems import Lasso
 from jaxip.unrolled._analytic import alista_weights
 from jaxip.unrolled._selection import selective_threshold
-from jaxip.unrolled._shapes import check_replaces
 
 SLACK = 1.001  # the published step is 1 / (1.001 |A|^2)
 
@@ -195,6 +194,8 @@ _Coupled = TypeVar("_Coupled", bound=AbstractCoupled)
 
 def _with_matrix(net: _Coupled, op: Matrix) -> _Coupled:
     check_replaces(op, net.A)
+    if not isinstance(op, Matrix):
+        raise TypeError(f"with_operator takes a Matrix here, but got {type(op).__name__}")
     return eqx.tree_at(lambda net: net.A, net, op)
 
 

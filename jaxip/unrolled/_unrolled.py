@@ -12,10 +12,9 @@ from jaxip._module import Module
 from jaxip._numerics import is_trainable
 from jaxip._tree import with_precision
 from jaxip._types import PyTree
-from jaxip.operators import AbstractLinearOperator
+from jaxip.operators import AbstractLinearOperator, check_replaces
 from jaxip.problems import AbstractProblem
 from jaxip.solvers import AbstractSolver, default_solver
-from jaxip.unrolled._shapes import check_replaces
 
 LEARNED = ("tau", "sigma", "weight", "weights", "radius")
 
