@@ -1,31 +1,39 @@
-"""The base of everything public and callable: a pytree that is itself by identity."""
+"""The base of everything public and callable: a pytree that can be the key of a cache."""
 
 from collections.abc import Callable
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
+import jax
 
 
 class Module(eqx.Module):
     """An `equinox.Module` that JAX takes as a function: `jax.jit(f)`, `jax.checkpoint(A.mv)`.
 
     `jax.jit`, `jax.pmap`, `jax.checkpoint`, `lax.cond` and `jax.export` keep a function as the key
-    of a cache. Equinox's hash is that of the leaves, and an array has none. Here hash and equality
-    are those of the object, as of any function: two objects with equal leaves are two keys, which
-    costs one more trace and no more. Equality by value would not do: the caches compare keys
-    whose hashes differ, and a comparison of traced arrays has no truth value; of arrays with NaN
-    it is False. By value compares `equinox.tree_equal(a, b)`.
+    of a cache. Equinox's hash is that of the leaves, and an array has none. Here two objects are
+    equal where their static parts are equal and their leaves are the same objects: arrays by
+    identity, as the modules of flax are. So equal values in two arrays are two keys, which costs
+    one more trace and no more. Comparing values would not do: the caches compare keys whose hashes
+    differ, traced arrays have no truth value, and NaN is not equal to itself. By value compares
+    `equinox.tree_equal(a, b)`.
 
-    Leaves are constants of the program then: what shall be learned or exchanged without compiling
-    anew goes in as an argument, `jax.jit(lambda f, y: f(y))(f, y)`.
+    Under `jax.jit(f)` the leaves are constants of the program: what shall be learned or exchanged
+    without compiling anew goes in as an argument, `jax.jit(lambda f, y: f(y))(f, y)`.
     """
 
     def __hash__(self) -> int:
-        return id(self)
+        leaves, structure = jax.tree.flatten(self)
+        return hash((structure, *map(id, leaves)))
 
     def __eq__(self, other: object, /) -> bool:
-        return self is other
+        if self is other:
+            return True
+        if type(self) is not type(other):
+            return False
+        (mine, own), (leaves, structure) = jax.tree.flatten(self), jax.tree.flatten(other)
+        return own == structure and all(a is b for a, b in zip(mine, leaves, strict=True))
 
     if not TYPE_CHECKING:
 
@@ -37,23 +45,13 @@ class Module(eqx.Module):
 
 
 class Method(Module):
-    """`f.method` as a pytree, equal to another where function and object are the same."""
+    """`f.method` as a pytree: Equinox's own would be compared by the values of its leaves."""
 
     __func__: Callable = eqx.field(static=True)
     __self__: Any
 
     def __call__(self, *args, **kwargs):
         return self.__func__(self.__self__, *args, **kwargs)
-
-    def __hash__(self) -> int:
-        return hash((self.__func__, id(self.__self__)))
-
-    def __eq__(self, other: object, /) -> bool:
-        return (
-            type(other) is Method
-            and self.__func__ is other.__func__
-            and self.__self__ is other.__self__
-        )
 
     @property
     def __wrapped__(self) -> Callable:

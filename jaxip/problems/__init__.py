@@ -8,6 +8,7 @@ from jaxip.problems._enclosure import is_enclosed as is_enclosed
 from jaxip.problems._kernel import blocks as blocks
 from jaxip.problems._kernel import kernel as kernel
 from jaxip.problems._kernel import least_gain as least_gain
+from jaxip.problems._kernel import preimage as preimage
 from jaxip.problems._kernel import solve_gram as solve_gram
 from jaxip.problems._problem import AbstractProblem as AbstractProblem
 from jaxip.problems._synthesis import QCBP as QCBP

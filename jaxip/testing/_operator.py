@@ -7,13 +7,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._tree import from_real, structure_of, to_float32, to_real, tree_size
+from jaxip._tree import (
+    from_real,
+    structure_of,
+    to_float32,
+    to_float64,
+    to_real,
+    tree_size,
+)
 from jaxip._types import PRNGKeyArray, PyTree, Structure
 from jaxip.operators import AbstractLinearOperator
+from jaxip.testing._proof import proof_rows
 from jaxip.testing._table import Row, Table, ratio, truth
 
 SMALL = 200  # up to so many real unknowns the whole matrix is read off
 PROBES = 6
+POWER_STEPS = 30
+FOUND = 0.1  # of `|A|`: what power iteration may fall short of it
 
 
 def check_operator(
@@ -22,10 +32,12 @@ def check_operator(
     """A table of what `A` promises, measured in units that go with each promise.
 
     Linearity, adjoint, derivatives, jit and vmap in multiples of the norm, with `tolerance` eps
-    allowed; the bracket of `norm_bounds` against the singular value (small A) or vectors tried;
-    structures, dtypes, Gram diagonals, the rounding constant (where there is one, and 64-bit
-    arrays), the error for a wrong shape. A linear map between complex spaces must be
-    complex-linear. Small operators are read off entirely, others at random vectors.
+    allowed; the bracket of `norm_bounds` against the singular value (small A) or vectors found;
+    structures, dtypes, Gram diagonals, the rounding constants (where there are such, and 64-bit
+    arrays), the error for a wrong shape. All else that a proof may use, where it is stated:
+    `absolute_sums`, and the rules of `jaxip.problems` for an analysis operator (`_proof.py`). A
+    linear map between complex spaces must be complex-linear. Small operators are read off
+    entirely, others at random vectors and by iteration.
     """
     rows = [_structure_row(A)]
     if not rows[0].holds:
@@ -41,6 +53,7 @@ def check_operator(
     rows += _bound_rows(found, allowed)
     rows += _gram_rows(A, found, allowed)
     rows += _rounding_rows(A, found, eps)
+    rows += proof_rows(A, xs, _matrix(found), _norm(found), allowed)
     rows += _parameter_rows(A, found)
     rows += [_eager_row(A, found, allowed), _shape_row(A)]
     return Table(f"check_operator {type(A).__name__}", rows)
@@ -93,6 +106,7 @@ def _everything(A, xs, ys) -> dict[str, Any]:
         "turned": None if turned is None else jax.vmap(forward)(turned),
         "of turned": None if turned is None else _turn(jax.vmap(forward)(xs[:PROBES]), out),
         "alone": forward(x), "tangent": tangent, "pulled": pulled,
+        "top": None if len(xs) > PROBES else _top(A, x),
         "bounds": jnp.stack([jnp.asarray(b) for b in A.norm_bounds()]),
         "row": None if row is None else _spread(row, out),
         "column": None if column is None else _spread(column, into),
@@ -100,6 +114,18 @@ def _everything(A, xs, ys) -> dict[str, Any]:
         "row product": None if row is None else jax.vmap(lambda v: forward(backward(v)))(ys),
         "column product": None if column is None else jax.vmap(lambda v: backward(forward(v)))(xs),
     }  # fmt: skip
+
+
+def _top(A, x):
+    """The largest `|A v| / |v|` of vectors v that power iteration finds."""
+    into = A.in_structure()
+
+    def turn(v, _):
+        image = A.mv(from_real(v / jnp.linalg.norm(v), into))
+        size, back = jnp.linalg.norm(to_real(image)), to_real(A.rmv(image))
+        return jnp.where(jnp.linalg.norm(back) > 0, back, v), size
+
+    return jnp.max(jax.lax.scan(turn, x, None, length=POWER_STEPS)[1])
 
 
 def _curvature(A, x):
@@ -155,7 +181,7 @@ def _norm(found) -> float:
     sizes = np.linalg.norm(found["xs"], axis=1)
     seen = np.linalg.norm(found["forward"], axis=1) / sizes
     back = np.linalg.norm(found["backward"], axis=1) / np.linalg.norm(found["ys"], axis=1)
-    return float(max(seen.max(), back.max()))
+    return float(max(seen.max(), back.max(), found["top"]))
 
 
 def _matrix(found) -> np.ndarray | None:
@@ -230,10 +256,11 @@ def _derivative_rows(found, allowed: float) -> list[Row]:
 def _bound_rows(found, allowed: float) -> list[Row]:
     lower, upper = (float(b) for b in found["bounds"])
     seen = _norm(found)
-    whole = _matrix(found) is not None
-    rows = [Row("norm <= upper bound", ratio(max(0.0, seen - upper), seen), allowed)]
-    if whole:
-        rows.append(Row("lower bound <= norm", ratio(max(0.0, lower - seen), seen), allowed))
+    short = allowed if _matrix(found) is not None else FOUND
+    rows = [
+        Row("norm <= upper bound", ratio(max(0.0, seen - upper), seen), allowed),
+        Row("lower bound <= norm", ratio(max(0.0, lower - seen), seen), short),
+    ]
     rows.append(truth("lower <= upper bound", lower <= upper * (1 + allowed)))
     return rows
 
@@ -250,45 +277,41 @@ def _gram_rows(A, found, allowed: float) -> list[Row]:
 
 
 @eqx.filter_jit
-def _in_float32(A, xs, ys):
+def _rounded(A, xs, ys):
+    """Errors of `A x` and `A^H y` in float32, over |x| and |y|; A holds float32 arrays."""
     into, out = A.in_structure(), A.out_structure()
-    x, y = (
-        to_float32(jax.vmap(lambda v: from_real(v, into))(xs)),
-        to_float32(jax.vmap(lambda v: from_real(v, out))(ys)),
-    )
-    apply = lambda function, v: jax.vmap(lambda u: to_real(function(u)))(v)
     narrow = to_float32(A)
-    return apply(narrow.mv, x), apply(narrow.rmv, y), jax.vmap(to_real)(x), jax.vmap(to_real)(y)
+    wide = to_float64(narrow)
+
+    def error(exact, rounded, structure):
+        def one(row):
+            v = to_float32(from_real(row, structure))
+            want, got = to_real(exact(to_float64(v))), to_real(to_float64(rounded(v)))
+            return jnp.linalg.norm(got - want) / jnp.linalg.norm(to_real(to_float64(v)))
+
+        return one
+
+    return (
+        jax.vmap(error(wide.mv, narrow.mv, into))(xs),
+        jax.vmap(error(wide.rmv, narrow.rmv, out))(ys),
+        wide.norm_bounds()[1],
+        wide.rounding_norm(),
+    )
 
 
 def _rounding_rows(A, found, eps: float) -> list[Row]:
-    """The constant c of `rounding()` against float64, where the operator is held in float64."""
+    """The constant c of `rounding()`, and that of `rounding_norm()`, against float64."""
     constant = A.rounding()
     if not np.isfinite(constant) or eps > 1e-10:
         return []
-    if any(np.any(np.asarray(v, np.float32) != np.asarray(v)) for v in _leaves(A)):
-        return []  # its arrays change when they are rounded: nothing to compare
-    whole = _matrix(found)
-    if whole is None:
-        return []
     some = slice(0, PROBES)
-    forward, backward, x, y = (
-        np.asarray(v, np.float64) for v in _in_float32(A, found["xs"][some], found["ys"][some])
-    )
-    upper = float(found["bounds"][1])
+    *errors, upper, product = _rounded(A, found["xs"][some], found["ys"][some])
     unit = float(np.finfo(np.float32).eps) / 2
-    errors = [
-        np.linalg.norm(forward - x @ whole.T, axis=1) / np.linalg.norm(x, axis=1),
-        np.linalg.norm(backward - y @ whole, axis=1) / np.linalg.norm(y, axis=1),
+    worst = max(float(np.max(e)) for e in errors) / unit
+    return [
+        Row("rounding, in u |A|", ratio(worst, float(upper)), constant),
+        Row("rounding_norm, in u", worst, float(product)),
     ]
-    worst = max(float(e.max()) for e in errors)
-    return [Row("rounding, in u |A|", ratio(worst, unit * upper), constant)]
-
-
-def _leaves(A) -> list:
-    kept = eqx.filter(A, eqx.is_inexact_array)
-    leaves = jax.tree.leaves(kept)
-    return [p for v in leaves for p in ((v.real, v.imag) if jnp.iscomplexobj(v) else (v,))]
 
 
 def _parameter_rows(A, found) -> list[Row]:

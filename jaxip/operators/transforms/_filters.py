@@ -13,6 +13,8 @@ from jaxip._checks import shown
 from jaxip._types import Array, Float
 from jaxip.operators.transforms._low_pass import LOW_PASS
 
+ALWAYS = 4  # levels that an image of any size may have
+
 
 def wavelet_names() -> tuple[str, ...]:
     """The families that `low_pass` knows."""
@@ -78,13 +80,14 @@ def wrap(x: Array, before: int, after: int, axis: int) -> Array:
 
 
 def check_levels(shape: tuple[int, ...], levels: int) -> None:
-    """ValueError unless `1 <= levels <= ceil(log2 n)`, n the shortest side (1 if n = 1).
+    """ValueError unless `1 <= levels <= max(4, ceil(log2 n))`, n the shortest side.
 
-    One more level would only double the zeros or repeats that n is extended by.
+    Beyond `log2 n` a level only doubles what n is extended to; up to 4, the default, that is
+    little, and thin volumes keep their levels.
     """
     if not isinstance(levels, int):
         raise TypeError(f"levels takes an int, but got {shown(levels)}")
-    most = max(1, (min(shape) - 1).bit_length())
+    most = max(ALWAYS, (min(shape) - 1).bit_length())
     if levels < 1:
         raise ValueError(f"levels must be at least 1, but is {levels}")
     if levels > most:

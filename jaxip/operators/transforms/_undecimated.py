@@ -26,7 +26,7 @@ class UndecimatedWavelet(AbstractLinearOperator):
     each band. Band 0 is the coarsest approximation; the details follow, coarsest level first;
     `level_map()` names the level of each band. Images have 1 to 3 axes, real or complex.
     Raises: ValueError for an unknown name (see `wavelet_names`), or levels that are not 1 to
-    `ceil(log2 n)` of the shortest side n.
+    `max(4, ceil(log2 n))` of the shortest side n.
     Source: Nason and Silverman (1995); Holschneider, Kronland-Martinet, Morlet et al. (1989).
     """
 

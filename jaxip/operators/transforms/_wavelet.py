@@ -30,8 +30,8 @@ class Wavelet(AbstractLinearOperator):
     `pad=True` takes any size: the image is extended by zeros to the next multiple of 2^levels, so
     W is a tight frame and its coefficients have that larger shape. `pad=False` insists on a
     multiple, so that W is a basis. Names: haar, db1 to db10, sym4 to sym10.
-    Raises: ValueError for an unknown name, for more levels than `ceil(log2 n)` of the shortest
-    side n, or with `pad=False` a size that does not fit.
+    Raises: ValueError for an unknown name, for more levels than `max(4, ceil(log2 n))` of
+    the shortest side n, or with `pad=False` a size that does not fit.
     Source: Mallat (1989).
     """
 
