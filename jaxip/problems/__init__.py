@@ -11,6 +11,7 @@ from jaxip.problems._kernel import least_gain as least_gain
 from jaxip.problems._kernel import preimage as preimage
 from jaxip.problems._kernel import solve_gram as solve_gram
 from jaxip.problems._problem import AbstractProblem as AbstractProblem
+from jaxip.problems._problem import Part as Part
 from jaxip.problems._synthesis import QCBP as QCBP
 from jaxip.problems._synthesis import AbstractSynthesis as AbstractSynthesis
 from jaxip.problems._synthesis import Lasso as Lasso

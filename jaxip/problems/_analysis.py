@@ -22,8 +22,8 @@ from jaxip.problems._kernel import (
     preimage,
     with_image,
 )
-from jaxip.problems._problem import AbstractProblem, move_to_ball
-from jaxip.problems._seen import dot, seen_kernel, times
+from jaxip.problems._problem import AbstractProblem, Part, move_to_ball, proof_uses_norm
+from jaxip.problems._seen import dot, off_kernel, seen_kernel, times
 
 
 class AbstractAnalysis(AbstractProblem):
@@ -98,7 +98,20 @@ class AbstractAnalysis(AbstractProblem):
         back = tree_scale(-1.0, self.data_operator.rmv(data))
         return data, preimage(self.D, back)
 
-    def dual_value(self, z: PyTree, y: PyTree, *, unit: float = 0.0, most: Scalar | None = None):
+    def parts(self) -> tuple[Part, ...]:
+        bounded = is_plain(self.D) and is_bounded(self.constraint)
+        data = Part("A", self.data_operator, proof_uses_norm(self.data_operator) or not bounded)
+        gain = None if bounded else lambda x: least_gain(self.D) * off_kernel(self.D, x)
+        return data, Part("D", self.D, proof_uses_norm(self.D), gain)
+
+    def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], Scalar]:
+        data, sparse = self._balance(z)
+        back, pull = self.data_operator.rmv(data), self.D.rmv(sparse)
+        left = tree_norm(self._lack(tree_add(back, pull)))
+        size = tree_norm(back) + tree_norm(pull)
+        return (data, sparse), left / jnp.where(size > 0, size, 1)
+
+    def dual_value(self, z, y, *, unit=0.0, most=None, lost=0.0):
         """`s (inf_C Re <r, x> - Re <z_A, y>) - phi*(s|z_A|)` with `r = A^H z_A + D^H z_D`.
 
         z is first moved so that the infimum is finite (without C: to r = 0) up to a rounding e,
@@ -116,9 +129,9 @@ class AbstractAnalysis(AbstractProblem):
         scale = enclosure.outward(scale, unit, -1)
         value = scale * inner - self.fidelity.conjugate(scale * size)
         if unit > 0:
-            lost = scale * self._imbalance(data, sparse, unit) * self._reach(y, most)
+            off = self._imbalance(data, sparse, unit) + lost
             value = value - 8 * unit * (jnp.abs(scale * inner) + jnp.abs(value))
-            value = value - jnp.where(scale > 0, lost, 0)
+            value = value - jnp.where(scale > 0, scale * off * self._reach(y, most), 0)
         return jnp.maximum(0, value), scale * size
 
     def initial_weight(self, y: PyTree, norm: Scalar) -> Scalar:

@@ -1,6 +1,8 @@
 """A problem: what is minimised, seen through the few verbs that solvers and proofs need."""
 
 import abc
+from collections.abc import Callable
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,6 +23,19 @@ from jaxip._types import PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 from jaxip.problems import _enclosure as enclosure
 from jaxip.problems._fidelity import AbstractFidelity, Ball
+
+
+class Part(NamedTuple):
+    """An operator whose adjoint a bound uses, for the checks of the closing proof.
+
+    `uses_norm` says that the proof takes its norm from `norm_bounds`; `least_gain(x)`, where one
+    is used, is what `|D x|` may not be below.
+    """
+
+    name: str
+    op: AbstractLinearOperator
+    uses_norm: bool
+    least_gain: Callable[[PyTree], Scalar] | None = None
 
 
 class AbstractProblem(Module):
@@ -54,13 +69,27 @@ class AbstractProblem(Module):
 
     @abc.abstractmethod
     def dual_value(
-        self, z: PyTree, y: PyTree, *, unit: float = 0.0, most: Scalar | None = None
+        self,
+        z: PyTree,
+        y: PyTree,
+        *,
+        unit: float = 0.0,
+        most: Scalar | None = None,
+        lost: Scalar | float = 0.0,
     ) -> tuple[Scalar, Scalar]:
         """`(D(s z), s |z_data|)`: the bound from z, scaled to feasibility by s, and its price.
 
         For every x, `R(x) + price * violation(x) >= D(s z)`. `most` is an upper bound of the
-        optimal value, where one is known.
+        optimal value, where one is known; `lost` one of `|K^H z - fl(K^H z)|_2`, beyond rounding.
         """
+
+    @abc.abstractmethod
+    def parts(self) -> tuple[Part, ...]:
+        """The operators whose adjoints the bound uses."""
+
+    @abc.abstractmethod
+    def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], Scalar]:
+        """The dual that the bound hands to each of `parts`, and the relative residual left."""
 
     @abc.abstractmethod
     def prox(self, x: PyTree, step: Scalar) -> PyTree:
@@ -133,9 +162,11 @@ class AbstractProblem(Module):
         """Farkas: `A^H z = 0` to rounding and `-Re <z, y> > radius |z|`; so no x is feasible."""
         op, size = self.data_operator, tree_norm(z)
         eps = jnp.finfo(size.dtype).eps
-        _, upper = op.norm_bounds()
+        lower, upper = op.norm_bounds()
+        # a loose upper bound would call anything blind
+        seen = jnp.maximum(lower, 30 * tree_norm(op.rmv(y)) / _positive(tree_norm(y)))
         steps = op.rounding() if enclosure.is_enclosed(op) else 1e3
-        noise = steps * eps * jnp.where(jnp.isfinite(upper), upper, 0) * size
+        noise = steps * eps * jnp.minimum(upper, seen) * size
         blind = tree_norm(op.rmv(z)) <= noise
         excess = -tree_vdot(z, y) - self.fidelity.conjugate(size)
         return blind & (excess > 1e3 * eps * size * tree_norm(y))
@@ -164,6 +195,16 @@ def move_to_ball(op: AbstractLinearOperator, x: PyTree, y: PyTree, radius: Scala
     factor = jnp.where(outside, 1 - limit / jnp.where(outside, size, 1), 0)
     step = jax.tree.map(lambda v: _divide(v, gram), tree_scale(factor, r))
     return tree_where(outside, tree_axpy(-1.0, op.rmv(step), x), x)
+
+
+def proof_uses_norm(op: AbstractLinearOperator) -> bool:
+    """Whether the rounding of op is enclosed by way of its norm (static)."""
+    own = type(op).rounding_norm is not AbstractLinearOperator.rounding_norm
+    return enclosure.is_enclosed(op) and op.rounding() > 0 and not own
+
+
+def _positive(value: Scalar) -> Scalar:
+    return jnp.where(value > 0, value, 1)
 
 
 def _divide(r, gram):

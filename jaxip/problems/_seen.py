@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._tree import tree_norm, tree_scale, tree_sub
-from jaxip._types import Array, Flag, PyTree
+from jaxip._types import Array, Flag, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 from jaxip.problems._kernel import kernel
 
@@ -32,6 +32,19 @@ def seen_kernel(D, A: AbstractLinearOperator, like: PyTree) -> list[tuple[PyTree
         inverse = jnp.where(usable, 1 / jnp.where(usable, size, 1), 0)
         found.append((tree_scale(inverse, b), tree_scale(inverse, seen), usable))
     return found
+
+
+def off_kernel(D, x: PyTree) -> Scalar:
+    """`|x|` less its part in the kernel of D; too much where the kernel is more than is stated."""
+    found: list[PyTree] = []
+    for vector in kernel(D):
+        b = jax.tree.map(lambda v, w: jnp.asarray(v, w.dtype), vector, x)
+        for other in found:
+            b = tree_sub(b, times(_match(dot(other, b), b), other))
+        found.append(tree_scale(1 / tree_norm(b), b))
+    for b in found:
+        x = tree_sub(x, times(_match(dot(b, x), b), b))
+    return tree_norm(x)
 
 
 def dot(a: PyTree, b: PyTree) -> Array:

@@ -12,7 +12,7 @@ from jaxip.functionals import L1
 from jaxip.operators import AbstractLinearOperator
 from jaxip.problems import _enclosure as enclosure
 from jaxip.problems._fidelity import AbstractFidelity, Ball, Norm, Squared, data_conj_prox
-from jaxip.problems._problem import AbstractProblem, move_to_ball
+from jaxip.problems._problem import AbstractProblem, Part, move_to_ball, proof_uses_norm
 
 
 class AbstractSynthesis(AbstractProblem):
@@ -61,10 +61,17 @@ class AbstractSynthesis(AbstractProblem):
     def residual_dual(self, x: Array, y: PyTree) -> PyTree:
         return self.fidelity.dual_of(self.residual(x, y))
 
-    def dual_value(self, z: PyTree, y: PyTree, *, unit: float = 0.0, most: Scalar | None = None):
+    def parts(self) -> tuple[Part, ...]:
+        name = "A" if self.synthesis is None else "(A W^H)"
+        return (Part(name, self.K, proof_uses_norm(self.K)),)
+
+    def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], Scalar]:
+        return (z,), jnp.zeros_like(tree_norm(z))
+
+    def dual_value(self, z, y, *, unit=0.0, most=None, lost=0.0):
         """`max_s -s Re<z, y> - phi*(s|z|)` over the s with `|(K^H s z)_i| <= w_i` for all i."""
         size = enclosure.norm(z, unit)
-        slack = enclosure.matvec_error(self.K, size, unit)
+        slack = enclosure.matvec_error(self.K, size, unit) + lost
         gauge = enclosure.outward(self.regulariser.dual_norm(self.K.rmv(z), slack), unit, +1)
         inner = enclosure.inner(-z, y, unit)
         # the floor keeps `scale * inner` finite where K^H z = 0

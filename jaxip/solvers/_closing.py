@@ -12,6 +12,17 @@ from jaxip._tree import to_float64
 from jaxip._types import PyTree, Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._branch import run_if
+from jaxip.solvers._consistency import (
+    UNSOLVED,
+    Contradiction,
+    Finding,
+    check_dual,
+    first,
+    found,
+    try_parts,
+)
+
+NEGATIVE = 1e-9  # a gap under minus this is no rounding
 
 
 def relative_gap(objective: Scalar, bound: Scalar) -> Scalar:
@@ -22,9 +33,10 @@ def relative_gap(objective: Scalar, bound: Scalar) -> Scalar:
 
 
 def close(problem: AbstractProblem, x: PyTree, duals: tuple[PyTree, ...], y: PyTree, goal: Scalar):
-    """`(objective, bound, gap, violation)` of x and the duals, in the dtype of y.
+    """`((objective, bound, gap, violation), finding)` of x and the duals, in the dtype of y.
 
-    The bound is that of the first dual which shows `goal`, else of the best.
+    The bound is that of the first dual which shows `goal`, else of the best. Where `finding` is a
+    contradiction, the bound is -inf and the gap inf.
     """
     arrays, rest = eqx.partition((problem, x, duals, y, goal), eqx.is_inexact_array)
     arrays, static = eqx.partition(eqx.combine(jax.lax.stop_gradient(arrays), rest), eqx.is_array)
@@ -57,23 +69,35 @@ def _closed(problem, x, duals, y, goal):
         objective = problem.objective(x, y, unit=UNIT)
         most = jnp.where(violation > 0, jnp.inf, objective)
 
-        def value(z):
-            bound, price = problem.dual_value(z, y, unit=UNIT, most=most)
-            return jnp.where(jnp.isnan(bound), 0, bound), price
+        tried = try_parts(problem, x)
 
-        best, price = value(duals[0])
+        def value(z):
+            (parts, left), findings, lost = problem.part_duals(z), [], 0.0
+            for place, (part, dual) in enumerate(zip(tried, parts, strict=True)):
+                finding, off = check_dual(part, dual, place)
+                findings, lost = [*findings, finding], lost + off
+            unsolved = found(~(left <= UNSOLVED), Contradiction.analysis, left, len(tried) - 1)
+            bound, price = problem.dual_value(z, y, unit=UNIT, most=most, lost=lost)
+            return jnp.where(jnp.isnan(bound), 0, bound), price, first(*findings, unsolved)
+
+        best, price, finding = value(duals[0])
         for z in duals[1:]:
             shown = relative_gap(objective + price * violation, best) <= goal
-            other, cost = run_if(~shown, lambda z=z: value(z), (best, price))
-            best, price = jnp.maximum(best, other), jnp.where(other > best, cost, price)
+            other = run_if(~shown, lambda z=z: value(z), (best, price, finding))
+            better, finding = other[0] > best, first(finding, other[2])
+            best, price = jnp.maximum(best, other[0]), jnp.where(better, other[1], price)
         objective = objective + jnp.where(violation > 0, price * violation, 0)
         gap = relative_gap(objective, best)
+        finding = first(finding, found(gap < -NEGATIVE, Contradiction.gap, -gap))
+        wrong = finding.code != 0
+        best, gap = jnp.where(wrong, -jnp.inf, best), jnp.where(wrong, jnp.inf, gap)
         if dtype == jnp.float64:
-            return objective, best, gap, violation
+            return (objective, best, gap, violation), finding
         # rounding to float32 goes outward, so that the numbers stay true
         up = [_outward(v, jnp.inf) for v in (objective, gap, violation)]
         low = _outward(best, -jnp.inf)
-    return up[0], low, up[1], up[2]
+        finding = Finding(finding.code, finding.defect.astype(jnp.float32), finding.part)
+    return (up[0], low, up[1], up[2]), finding
 
 
 def _outward(value: Scalar, towards: float) -> Scalar:

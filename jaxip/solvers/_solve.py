@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_scalar, check_positive
+from jaxip._checks import as_scalar, check_positive, is_concrete
 from jaxip._numerics import epsilon
 from jaxip._tree import with_precision
 from jaxip._types import PyTree, Scalar, Structure
@@ -21,7 +21,7 @@ from jaxip.solvers._halpern import Halpern
 from jaxip.solvers._loop import RUNNING, Progress
 from jaxip.solvers._pdhg import PDHG
 from jaxip.solvers._solver import AbstractSolver
-from jaxip.solvers._status import Solution, Status
+from jaxip.solvers._status import Solution, Status, status_name
 from jaxip.solvers._working_set import WorkingSet
 
 DEFAULT_GAP = {"float32": 1e-4, "float64": 1e-8}
@@ -71,7 +71,8 @@ def solve(
     rounding enclosed. Works inside jit, vmap and grad; derivatives in y and in every array of the
     problem pass through `solution.x` and `.image` (by `Implicit()` unless `Unroll()` is given).
     Raises: ValueError for data of another shape or kind, for steps too long, and, with `throw`,
-    where the status is not optimal.
+    where the status is not optimal: under a transformation (jit, vmap, grad) that is an
+    `equinox.EquinoxRuntimeError` at run time, whatever part of the solution is used.
     """
     y = problem.check_data(y)
     y = with_precision(y, _data_structure(problem, y))
@@ -84,12 +85,22 @@ def solve(
     every = stepper.check_every() if check_every is None else check_every
     num_checks = -(-max_steps // every)
     solution = _solve(problem, y, stepper, pair, goal, stop, adjoint, num_checks, every)
-    if throw:
-        status = eqx.error_if(
-            solution.status, solution.status != Status.optimal, "the gap asked for is not proved"
-        )
-        solution = eqx.tree_at(lambda s: s.status, solution, status)
-    return solution
+    return _or_raise(solution) if throw else solution
+
+
+def _or_raise(solution: Solution) -> Solution:
+    """The solution, if its status is optimal (all of them in a batch)."""
+    failed = solution.status != Status.optimal
+    if is_concrete(solution.status):
+        if not bool(jnp.any(failed)):
+            return solution
+        reasons = solution.reason if isinstance(solution.reason, list) else [solution.reason]
+        words = np.ravel(status_name(solution.status))
+        place = int(np.argmax(np.ravel(failed)))
+        raise ValueError(f"{words[place]}: {np.ravel(reasons)[place]}")
+    arrays, rest = eqx.partition(solution, eqx.is_array)
+    checked = eqx.error_if(arrays, failed, "the gap asked for is not proved (throw=True)")
+    return eqx.combine(checked, rest)
 
 
 @eqx.filter_jit
@@ -98,8 +109,11 @@ def _solve(problem, y, solver, pair, goal, stop, adjoint, num_checks, check_ever
     progress = adjoint.run(problem, y, solver, pair, goal, stop, num_checks, check_every)
     x = problem.feasible(progress.pair[0], y)
     z = progress.pair[1]
-    objective, bound, gap, violation = close(problem, x, (z, progress.proof), y, goal)
+    numbers, finding = close(problem, x, (z, progress.proof), y, goal)
+    objective, bound, gap, violation = numbers
     status = _status(problem, progress, gap, violation, goal)
+    wrong = (finding.code != 0) & (status != Status.nonfinite)
+    status = jnp.where(wrong, int(Status.inconsistent), status).astype(jnp.int32)
     return Solution(
         x=x,
         image=problem.image(x),
@@ -113,6 +127,8 @@ def _solve(problem, y, solver, pair, goal, stop, adjoint, num_checks, check_ever
         history=progress.history,
         asked=goal,
         working_gap=progress.gap,
+        finding=finding,
+        names=tuple(part.name for part in problem.parts()),
         enclosed=is_enclosed(problem.K),
         single=jnp.finfo(goal.dtype).bits == 32,
     )

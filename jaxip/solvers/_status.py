@@ -3,20 +3,25 @@
 from enum import IntEnum
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 
 from jaxip._types import Array, Count, Float, PyTree, Scalar
+from jaxip.solvers._consistency import Contradiction, Finding
 
 
 class Status(IntEnum):
-    """`optimal`: the gap asked for is proved in float64. All other words prove nothing."""
+    """`optimal`: the gap asked for is proved in float64. All other words prove nothing.
+
+    `inconsistent`: an operator is not what it states (its adjoint, linearity, norm, kernel), so
+    that no bound holds; `reason` says which, and how far off.
+    """
 
     optimal = 0
     not_converged = 1
     undetermined = 2
     infeasible = 3
     nonfinite = 4
+    inconsistent = 5
 
 
 def status_name(status) -> str | list[str]:
@@ -45,20 +50,21 @@ class Solution(eqx.Module):
     history: Float[Array, "checks"]
     asked: Scalar
     working_gap: Scalar
+    finding: Finding
+    names: tuple[str, ...] = eqx.field(static=True)
     enclosed: bool = eqx.field(static=True)
     single: bool = eqx.field(static=True)
 
     @property
     def reason(self) -> str | list[str]:
         """Why the status is what it is, in one line (a list of lines for a batch)."""
-        if jnp.ndim(self.status) == 0:
-            fields = (self.status, self.gap, self.asked, self.violation, self.num_steps)
-            return self._sentence(*(np.asarray(v).item() for v in fields))
-        asked = np.broadcast_to(np.asarray(self.asked), np.shape(self.status))
-        rows = zip(self.status, self.gap, asked, self.violation, self.num_steps, strict=True)
-        return [self._sentence(*(np.asarray(v).item() for v in row)) for row in rows]
+        shape = np.shape(self.status)
+        numbers = (self.status, self.gap, self.asked, self.violation, self.num_steps, *self.finding)
+        columns = [np.broadcast_to(np.asarray(v), shape).ravel() for v in numbers]
+        lines = [self._sentence(*(v.item() for v in row)) for row in zip(*columns, strict=True)]
+        return lines if shape else lines[0]
 
-    def _sentence(self, status, gap, asked, violation, num_steps) -> str:
+    def _sentence(self, status, gap, asked, violation, num_steps, code, defect, part) -> str:
         floor = f"float32 floor {gap:.1e}; use float64" if self.single else f"floor {gap:.1e}"
         proof = "rounding enclosed" if self.enclosed else "the operator states no rounding constant"
         return {
@@ -67,4 +73,6 @@ class Solution(eqx.Module):
             Status.undetermined: f"gap {gap:.1e}, {asked:.1e} asked: {floor}",
             Status.infeasible: "a dual ray shows that no x meets the constraint (to rounding)",
             Status.nonfinite: f"NaN or inf before step {num_steps}; x is the last finite iterate",
+            Status.inconsistent: Contradiction(code).sentence(self.names[part], defect)
+            + "; nothing is proved, and ip.testing.check_operator says more",
         }[Status(status)] + (f"; constraint violated by {violation:.1e}" if violation > 0 else "")

@@ -67,7 +67,7 @@ def solved(name: str):
 
 def test_every_problem_is_in_the_list():
     public = {name for name in vars(problems) if name[0].isupper() and "Abstract" not in name}
-    assert public == {name.split()[0] for name in PROBLEMS}
+    assert public - {"Part"} == {name.split()[0] for name in PROBLEMS}
 
 
 def variation(image):

@@ -1,5 +1,6 @@
 """What a solve says of itself: every status reached for its reason, and bad input refused."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -53,8 +54,44 @@ def test_too_few_steps(lasso):
     solution = ip.solve(problem, y, gap=1e-12, max_steps=20)
     assert solution.status == Status.not_converged and solution.num_steps == 20
     assert solution.gap > 1e-12 and "20 steps" in solution.reason
-    with pytest.raises(Exception, match="gap asked for is not proved"):
+    with pytest.raises(ValueError, match="not_converged: gap .* after 20 steps"):
         ip.solve(problem, y, gap=1e-12, max_steps=20, throw=True)
+
+
+def _used(solution, part: str):
+    value = getattr(solution, part)
+    return value.astype(float).sum() if part == "status" else jnp.sum(abs(value))
+
+
+PARTS = ("x", "image", "dual", "objective", "bound", "gap", "violation", "status", "history")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_throw_holds_whatever_is_used(lasso, part):
+    problem, y = lasso
+
+    def value(y, steps):
+        solution = ip.solve(problem, y, gap=1e-3, max_steps=steps, throw=True)
+        return _used(solution, part)
+
+    short = jax.jit(lambda y: value(y, 10))
+    with pytest.raises(Exception, match="gap asked for is not proved"):
+        jax.block_until_ready(short(y))
+    with pytest.raises(Exception, match="gap asked for is not proved"):
+        jax.block_until_ready(jax.vmap(short)(jnp.stack([y, 2 * y])))
+    assert jnp.isfinite(jax.jit(lambda y: value(y, 10_000))(y)) or part == "history"
+
+
+@pytest.mark.parametrize("transform", (jax.grad, jax.value_and_grad, jax.jacfwd))
+def test_throw_holds_under_differentiation(lasso, transform):
+    problem, y = lasso
+    loss = lambda y: jnp.sum(
+        abs(ip.solve(problem, y, gap=1e-12, max_steps=10, throw=True).image) ** 2
+    )
+    with pytest.raises(ValueError, match="not_converged"):
+        transform(loss)(y)
+    with pytest.raises(Exception, match="gap asked for is not proved"):
+        jax.block_until_ready(jax.jit(transform(loss))(y))
 
 
 def test_single_precision_names_its_floor():
