@@ -13,7 +13,8 @@ from jaxip.audit._fingerprint import hash_arrays, hash_map
 from jaxip.audit._noise import distance, norm
 from jaxip.audit._record import numbers
 from jaxip.audit._report import SCHEMA, VERSION
-from jaxip.audit._target import Evaluator, Target
+from jaxip.audit._answers import Evaluator
+from jaxip.audit._target import Target
 from jaxip.audit._worst_case import Attack
 
 RTOL = 1e-5  # of the stored numbers

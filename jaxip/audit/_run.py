@@ -16,7 +16,8 @@ from jaxip.audit._fingerprint import hash_arrays, hash_map
 from jaxip.audit._noise import NoiseResult, distance, norm, random_noise, scaled
 from jaxip.audit._record import Record, numbers, record
 from jaxip.audit._report import Report, environment
-from jaxip.audit._target import Evaluator, Target, as_target, measured, stand_in_name
+from jaxip.audit._answers import Evaluator
+from jaxip.audit._target import Target, as_target, measured, stand_in_name
 from jaxip.audit._verdict import Verdict, amplification, judge
 from jaxip.audit._worst_case import Attack, chain
 from jaxip.operators import AbstractLinearOperator
