@@ -58,11 +58,13 @@ class Evaluator:
             self.trouble = NOT_FINITE
         return answer
 
-    def repeat(self, y: PyTree, answer: PyTree) -> float:
-        """The difference between `answer` and another call at the same y: kept as `spread`."""
-        differs = distance(self(y), answer)
-        self.spread = max(self.spread, differs if np.isfinite(differs) else 0.0)
-        return differs
+    def repeat(self, y: PyTree, answer: PyTree) -> None:
+        """Another call at the same y: `spread` is at least its difference from `answer`."""
+        again = self(y)
+        if finite(again) != finite(answer):
+            self.spread = np.inf
+        elif finite(again):
+            self.spread = max(self.spread, distance(again, answer))
 
     @property
     def floor(self) -> float:

@@ -67,7 +67,7 @@ class _Box:
 
     def __init__(self, evaluate: Evaluator, y: PyTree, keep: PyTree, goal: PyTree):
         self.evaluate, self.y, self.keep, self.goal = evaluate, y, keep, goal
-        self.size = np.count_nonzero(self.flat(_masked(keep, jax.tree.map(_ones, y))))
+        self.size = int(np.count_nonzero(self.flat(_masked(keep, jax.tree.map(_ones, y)))))
         self.calls = 0
         self.broken: list[PyTree] = []
 
@@ -141,7 +141,7 @@ class _Box:
 
 def _planes(value: Any) -> np.ndarray:
     array = np.asarray(value).ravel()
-    parts = [array.real, array.imag] if np.iscomplexobj(array) else [array]
+    parts = [np.real(array), np.imag(array)] if np.iscomplexobj(array) else [array]
     return np.concatenate(parts).astype(np.float64)
 
 

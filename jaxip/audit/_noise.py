@@ -70,6 +70,17 @@ def distance(a: PyTree, b: PyTree) -> float:
     return norm(jax.tree.map(lambda v, w: _wide(v) - _wide(w), a, b))
 
 
+def gap(a: PyTree, b: PyTree) -> float:
+    """`|a - b|` over the entries where both are finite; inf where only one of them is."""
+    total = 0.0
+    for v, w in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        known = np.isfinite(v)
+        if not np.array_equal(known, np.isfinite(w)):
+            return float("inf")
+        total = float(np.hypot(total, norm(_wide(v)[known] - _wide(w)[known])))
+    return total
+
+
 def norm(tree: PyTree) -> float:
     """`|a|` in float64 with numpy."""
     parts = [np.linalg.norm(_wide(v).ravel()) for v in jax.tree.leaves(tree)]

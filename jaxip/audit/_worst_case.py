@@ -40,6 +40,7 @@ class Attack(NamedTuple):
     stand_in: str  # the differentiable map on which it was found
     surrogate_gap: float  # the stand-in's distance minus that of the map
     access: str = "gradient"  # "box" where no gradient led the search, or none that can be trusted
+    trouble: str = ""  # why the output is no number; one of the flags
 
 
 def worst_case(
@@ -211,18 +212,24 @@ class _Hunt:
             candidates += [(index, c) for c in named]
 
     def judge(self, candidate: Candidate, radius: float, name: str) -> Attack:
-        """The candidate's numbers by the map itself."""
-        evaluate = self.evaluate
-        e = inside(candidate.point, self.y, radius)
-        output = evaluate(moved(self.y, e))
-        flags = (evaluate.trouble,) if evaluate.trouble else ()
-        value = distance(output, evaluate.clean if self.reference is None else self.reference)
-        size = norm(e)
-        ratio = value / size if size > 0 else 0.0
-        return Attack(
-            e, value, ratio, flags, 0, 0, candidate.origin, radius, size, output, evaluate.clean,
-            name, candidate.value - value,
-        )  # fmt: skip
+        return judged(self.evaluate, self.y, self.reference, candidate, radius, name)
+
+
+def judged(
+    evaluate: Evaluator, y: PyTree, reference: PyTree | None, candidate: Candidate, radius: float,
+    name: str,
+) -> Attack:  # fmt: skip
+    """The candidate's numbers by the map itself."""
+    e = inside(candidate.point, y, radius)
+    output = evaluate(moved(y, e))
+    flags = (evaluate.trouble,) if evaluate.trouble else ()
+    value = distance(output, evaluate.clean if reference is None else reference)
+    size = norm(e)
+    ratio = value / size if size > 0 else 0.0
+    return Attack(
+        e, value, ratio, flags, 0, 0, candidate.origin, radius, size, output, evaluate.clean,
+        name, candidate.value - value, trouble=evaluate.trouble,
+    )  # fmt: skip
 
 
 def _best(hunt: _Hunt, target: Target) -> list[Attack]:
