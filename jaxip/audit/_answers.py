@@ -209,7 +209,7 @@ def in_words(answer: PyTree) -> str:
 def in_one_line(error: Exception) -> str:
     """The class of an exception and the first line of what it says."""
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:160]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0][:100]}" if lines else type(error).__name__
 
 
 def _coarsest(answer: PyTree) -> float:

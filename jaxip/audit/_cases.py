@@ -80,7 +80,7 @@ def rows_of(
     witnesses = [a.perturbation for a in case.attacks[:1] if not a.trouble]
     bound = bound_of(case.given, case.evaluate, case.y, witnesses, key)
     flags, rows = _case_flags(case, A), []
-    worst, trouble, refuted = 0.0, "", 0.0
+    worst, trouble, refuted = 0.0, "", 0.0 if bound is None else bound.over
     for radius, attack, noise in zip(
         radii, reversed(case.attacks), reversed(case.noise), strict=True
     ):

@@ -162,7 +162,8 @@ class _Hunt:
         for radius, candidates in result.candidates.items():
             self.found[radius] += [(-1, c) for c in candidates]
         self._add_broken(-1, result.broken)
-        self.flags += ("no gradient that leads anywhere: searched by answers alone",)
+        how = f"searched by {budget.calls} answers"
+        self.flags += (f"{how} too" if self.calls else f"no gradient: {how} alone",)
 
     def _first_calls(self, target: Target) -> tuple[list[int], dict[int, PyTree]]:
         """The stand-ins that can be differentiated at y, and what they give there."""
