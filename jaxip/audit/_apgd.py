@@ -31,6 +31,8 @@ class Ascent(NamedTuple):
     output: PyTree
     healthy: Flag  # every gradient was finite
     alive: Flag  # some gradient was not zero
+    broken: Flag  # some value or gradient was not finite
+    breaking: PyTree  # the first such point
 
 
 class _State(NamedTuple):
@@ -50,6 +52,8 @@ class _State(NamedTuple):
     value_at_check: Scalar
     healthy: Flag
     alive: Flag
+    broken: Flag
+    breaking: PyTree
 
 
 def ascend(
@@ -68,7 +72,8 @@ def ascend(
 
     One program serves every radius, start and length (all are traced): `num_steps=1` is one
     value with its gradient at `start`, and `step` far over the radius with `inertia=1` is the
-    power method. Default step `2 radius`, halved at checkpoints where progress is poor.
+    power method. Default step `2 radius`, halved at checkpoints where progress is poor. From a
+    point whose value or gradient is not finite it goes back to the best point at half the step.
     Source: Croce and Hein (2020), algorithm 1, in the 2-norm, for complex data.
     """
     dtype = jnp.result_type(*[v.real.dtype for v in jax.tree.leaves(y)])
@@ -92,8 +97,9 @@ def _ascend(g, y, reference, keep, start, scalars) -> Ascent:
     def body(index, state: _State) -> _State:
         (value, output), grad = evaluate(state.point)
         grad = jax.tree.map(jnp.multiply, keep, grad)
-        state = _record(state, value, output, grad)
-        state, base, previous, grad = _checkpoint(state, index, num_steps)
+        sound = jnp.isfinite(value) & tree_isfinite(grad)
+        state = _record(state, value, output, grad, sound)
+        state, base, previous, grad = _checkpoint(state, index, num_steps, sound)
         target = _project(tree_axpy(state.step, unit(grad), base), radius)
         drift = tree_scale(1 - inertia, tree_sub(base, previous))
         moved = tree_add(tree_axpy(inertia, tree_sub(target, base), base), drift)
@@ -102,8 +108,9 @@ def _ascend(g, y, reference, keep, start, scalars) -> Ascent:
     state = _initial(y, start, jax.eval_shape(distance, start), step, num_steps)
     state = jax.lax.fori_loop(0, num_steps, body, state)
     return Ascent(
-        state.best, state.best_value, state.gradient, state.output, state.healthy, state.alive
-    )
+        state.best, state.best_value, state.gradient, state.output, state.healthy, state.alive,
+        state.broken, state.breaking,
+    )  # fmt: skip
 
 
 def _initial(y: PyTree, start: PyTree, shapes, step: Scalar, num_steps: Count) -> _State:
@@ -114,31 +121,34 @@ def _initial(y: PyTree, start: PyTree, shapes, step: Scalar, num_steps: Count) -
     period = jnp.maximum((0.22 * num_steps).astype(jnp.int32), 1)
     return _State(
         start, start, start, least, nothing, least, nothing, tree_zeros(output),
-        step, period, period, count, no, least, ~no, no,
+        step, period, period, count, no, least, ~no, no, no, nothing,
     )  # fmt: skip
 
 
-def _record(state: _State, value, output, grad) -> _State:
+def _record(state: _State, value, output, grad, sound) -> _State:
     better = value > state.best_value
+    usable = tree_where(sound, grad, tree_zeros(grad))
     return state._replace(
         best=tree_where(better, state.point, state.best),
         best_value=jnp.where(better, value, state.best_value),
-        best_gradient=tree_where(better, grad, state.best_gradient),
+        best_gradient=tree_where(better, usable, state.best_gradient),
         increases=state.increases + (value > state.value),
         value=value,
         gradient=grad,
         output=output,
         healthy=state.healthy & tree_isfinite(grad),
-        alive=state.alive | (tree_max(grad) > 0),
+        alive=state.alive | (tree_max(usable) > 0),
+        broken=state.broken | ~sound,
+        breaking=tree_where(~sound & ~state.broken, state.point, state.breaking),
     )
 
 
-def _checkpoint(state: _State, index, num_steps):
-    """Halve the step and go back to the best point where too few steps of the period rose."""
+def _checkpoint(state: _State, index, num_steps, sound):
+    """Halve the step and go back to the best point where too few rose, or all broke."""
     due = index == state.check
     slow = state.increases < 0.75 * state.period
     stuck = ~state.halved & (state.best_value <= state.value_at_check)
-    halve = due & (slow | stuck)
+    halve = (due & (slow | stuck)) | ~sound
     shrunk = state.period - (0.03 * num_steps).astype(jnp.int32)
     floor = jnp.maximum((0.06 * num_steps).astype(jnp.int32), 1)
     period = jnp.where(due, jnp.maximum(shrunk, floor), state.period)

@@ -11,9 +11,10 @@ from jaxip._numerics import modulus, real_dtype
 from jaxip._tree import tree_vdot
 from jaxip._types import Array, PRNGKeyArray, PyTree
 from jaxip.audit._noise import generator, sphere
+from jaxip.audit._target import Target
 from jaxip.audit._worst_case import chain
 
-REQUIRED = {"linear": 0.99, "soft threshold": 0.95, "hard gate": 0.95}
+REQUIRED = {"linear": 0.99, "soft threshold": 0.95, "hard gate": 0.95, "one direction": 0.95}
 GATE_SIZE = 64  # a gate in many dimensions is beyond every search by gradients
 
 
@@ -45,6 +46,7 @@ class CanaryScore(NamedTuple):
     score: float
     required: float
     size: int  # entries of the data
+    access: str = "gradient"  # or "box": attacked as a map without a gradient
 
 
 def linear_canary(y: Array, keep: Array, key: PRNGKeyArray, radius: float):
@@ -71,32 +73,47 @@ def gate_canary(y: Array, keep: Array, key: PRNGKeyArray, radius: float):
     return map_, centre, radius / 2
 
 
+def direction_canary(y: Array, keep: Array, key: PRNGKeyArray, radius: float):
+    """One direction among all, seen by a gradient at once; worst case `radius`."""
+    centre = jnp.zeros_like(y)
+    gate = sphere(y, keep, generator(key))
+    return _canary(y, keep, gate=gate, centre=centre, height=1.0), centre, radius
+
+
 def run_canaries(
-    y: PyTree, keep: PyTree, *, key: PRNGKeyArray, level: str = "quick"
+    y: PyTree, keep: PyTree, *, key: PRNGKeyArray, level: str = "quick", access: str = "gradient"
 ) -> tuple[CanaryScore, ...]:
-    """The scores of the three canaries, the first two at the shape and dtype of y."""
+    """The scores of the canaries, all but the gate at the shape and dtype of y.
+
+    `access="box"` attacks them by answers alone, as a map without a gradient is, and with them
+    one more, whose only direction a gradient would tell.
+    """
     y, keep = _largest(y), _largest(keep)
-    keys = jax.random.split(key, 6)
+    keys = jax.random.split(key, 8)
     small = jnp.zeros((min(GATE_SIZE, y.size),), y.dtype)
     ones = jnp.ones(small.shape, real_dtype(small))
     cases = (
         ("linear", linear_canary, y, keep, 0.1),
         ("soft threshold", soft_canary, y, keep, 0.1),
         ("hard gate", gate_canary, small, ones, 0.1),
+        ("one direction", direction_canary, y, keep, 0.1),
     )
+    cases = cases if access == "box" else cases[:-1]
     scores = []
     for index, (name, make, data, mask, radius) in enumerate(cases):
         map_, centre, known = make(data, mask, keys[2 * index], radius)
+        target = Target(map_, (map_,) if access == "gradient" else ())
         (attack,) = chain(
-            map_, centre, (radius,), key=keys[2 * index + 1], level=level, keep=mask,
+            target, centre, (radius,), key=keys[2 * index + 1], level=level, keep=mask,
             leads=(8.0, 4.0, 2.0),
         )  # fmt: skip
-        scores.append(CanaryScore(name, attack.distance / known, REQUIRED[name], data.size))
+        scores.append(CanaryScore(name, attack.distance / known, REQUIRED[name], data.size, access))
     return tuple(scores)
 
 
-def attack_strength(scores: tuple[CanaryScore, ...]) -> tuple[float, bool]:
-    """The lowest score, and whether every canary reached what is required of it."""
+def attack_strength(scores: tuple[CanaryScore, ...], access: str) -> tuple[float, bool]:
+    """The lowest score with this access, and whether every canary reached what is required."""
+    scores = tuple(s for s in scores if s.access == access)
     passed = all(s.score >= s.required for s in scores)
     return float(np.min([s.score for s in scores])), passed
 

@@ -47,11 +47,13 @@ class Candidate(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Per radius the candidates, best first; the calls spent; what went wrong."""
+    """Per radius the candidates, best first; the calls spent; what went wrong, and where."""
 
     candidates: dict[float, list[Candidate]]
     calls: int
     flags: tuple[str, ...]
+    alive: bool  # some gradient was not zero
+    broken: list[PyTree]  # points where the stand-in or its gradient is not finite
 
 
 class _Search:
@@ -60,6 +62,7 @@ class _Search:
     def __init__(self, g: Callable, y: PyTree, keep: PyTree, reference: PyTree):
         self.g, self.y, self.keep, self.reference = g, y, keep, reference
         self.calls, self.healthy, self.alive = 0, True, False
+        self.broken: list[PyTree] = []
 
     def run(self, start: PyTree, radius: float, num_steps: int, reference=None) -> Ascent:
         reference = self.reference if reference is None else reference
@@ -73,6 +76,8 @@ class _Search:
         self.calls += num_steps
         self.healthy &= bool(found.healthy)
         self.alive |= bool(found.alive)
+        if bool(found.broken):
+            self.broken.append(jax.tree.map(np.asarray, found.breaking))
 
     def flags(self) -> tuple[str, ...]:
         words = () if self.healthy else ("a gradient was not finite",)
@@ -80,8 +85,8 @@ class _Search:
 
 
 def search(
-    g: Callable, y: PyTree, clean: PyTree, keep: PyTree, radii: Sequence[float], *,
-    key: PRNGKeyArray, level: Level, reference: PyTree | None = None,
+    g: Callable, y: PyTree, keep: PyTree, radii: Sequence[float], *,
+    key: PRNGKeyArray, level: Level, base: PyTree, reference: PyTree | None = None,
     directions: Sequence[tuple[str, PyTree]] = (), leads: Sequence[float] = (2.0,),
     progress: Callable[[int], Any] | None = None,
 ) -> Found:  # fmt: skip
@@ -90,9 +95,8 @@ def search(
     The chain goes from the largest radius (times each of `leads`, where nothing is kept) to the
     smallest. At each radius the starts are screened by one call each: the steepest direction at y
     with both signs, the far starts, the named directions, and the best of the radius before.
+    `base` is g(y), from the one call spent before.
     """
-    zero = scaled(0.0, y)
-    base = _Search(g, y, keep, clean).run(zero, 1.0, 1).output
     run = _Search(g, y, keep, base if reference is None else reference)
     run.calls = 1
     draw = generator(key)
@@ -111,7 +115,7 @@ def search(
             kept[radius] = carried
         if progress is not None:
             progress(run.calls)
-    return Found(kept, run.calls, run.flags())
+    return Found(kept, run.calls, run.flags(), run.alive, run.broken)
 
 
 def _directions(run: _Search, base: PyTree, small: float, large: float, draw: np.random.Generator):

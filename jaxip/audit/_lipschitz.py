@@ -14,7 +14,8 @@ from jaxip.audit._worst_case import Attack, chain
 class LipschitzBound(NamedTuple):
     """`lower <= sup |f(y + e) - f(y)| / |e|` over `0 < |e| <= radius`, shown by `witness`.
 
-    `lower` is 0 and `witness` None where rounding hides the ratio; `reason` says so.
+    `lower` is 0 and `witness` None where rounding hides the ratio, inf where the map gives no
+    number at the witness; `reason` says so.
     """
 
     lower: float
@@ -39,6 +40,10 @@ def local_lipschitz(
         return LipschitzBound(0.0, None, _reason("radius", radius, "100 u |y|", floor), 0)
     radii = [r for r in (radius, radius / 4, radius / 16, radius / 64) if r >= floor]
     attacks = chain(f, y, radii, key=key, level=level, operator=operator)
+    broken = [a for a in attacks if a.trouble]
+    if broken:
+        e = jax.tree.map(np.asarray, broken[-1].perturbation)
+        return LipschitzBound(float("inf"), e, broken[-1].trouble, broken[-1].calls)
     trials = [(_ratio(a, u), a) for a in attacks]
     lower, best = max(trials, key=lambda t: t[0])
     if not lower > 0:

@@ -8,15 +8,19 @@ import numpy as np
 
 from jaxip._types import PRNGKeyArray, PyTree
 
+# from so many draws the largest is over the 95 % quantile with a probability of 95 %
+ENOUGH = 59
+
 
 class NoiseResult(NamedTuple):
     """`|f(y + e) - f(y)|` over random e with `|e| = radius`: mean, 95 % quantile, largest."""
 
     mean: float
-    quantile: float
+    quantile: float  # nan where so few draws say nothing of it
     largest: float
     error: float  # mean of |f(y + e) - x|, nan without x
     draws: int
+    worst: PyTree = None  # the e of the largest, or of an answer that is no number
 
 
 def generator(key: PRNGKeyArray) -> np.random.Generator:
@@ -41,17 +45,24 @@ def random_noise(
     clean: PyTree, draws: int, truth: PyTree | None = None,
 ) -> NoiseResult:  # fmt: skip
     """`evaluate` under `draws` random perturbations of norm `radius`, in float64 on the host."""
-    changes, errors = [], []
+    changes, errors, drawn = [], [], []
     draw = generator(key)
     for _ in range(draws):
-        e = scaled(radius, sphere(y, keep, draw))
-        output = evaluate(jax.tree.map(lambda v, w: np.asarray(v) + w, y, e))
+        drawn.append(scaled(radius, sphere(y, keep, draw)))
+        output = evaluate(moved(y, drawn[-1]))
         changes.append(distance(output, clean))
         if truth is not None:
             errors.append(distance(output, truth))
     error = float(np.mean(errors)) if errors else float("nan")
-    quantile = float(np.quantile(changes, 0.95))
-    return NoiseResult(float(np.mean(changes)), quantile, float(np.max(changes)), error, draws)
+    quantile = float(np.quantile(changes, 0.95)) if draws >= ENOUGH else float("nan")
+    worst = drawn[int(np.argmax(np.nan_to_num(changes, nan=np.inf, posinf=np.inf)))]
+    mean, largest = float(np.mean(changes)), float(np.max(changes))
+    return NoiseResult(mean, quantile, largest, error, draws, worst)
+
+
+def moved(y: PyTree, e: PyTree) -> PyTree:
+    """`y + e` on the host, in the precision of the two."""
+    return jax.tree.map(lambda v, w: np.asarray(v) + np.asarray(w), y, e)
 
 
 def distance(a: PyTree, b: PyTree) -> float:
@@ -59,10 +70,26 @@ def distance(a: PyTree, b: PyTree) -> float:
     return norm(jax.tree.map(lambda v, w: _wide(v) - _wide(w), a, b))
 
 
+def gap(a: PyTree, b: PyTree) -> float:
+    """`|a - b|` over the entries where both are finite; inf where only one of them is."""
+    total = 0.0
+    for v, w in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        known = np.isfinite(v)
+        if not np.array_equal(known, np.isfinite(w)):
+            return float("inf")
+        total = float(np.hypot(total, norm(_wide(v)[known] - _wide(w)[known])))
+    return total
+
+
 def norm(tree: PyTree) -> float:
     """`|a|` in float64 with numpy."""
     parts = [np.linalg.norm(_wide(v).ravel()) for v in jax.tree.leaves(tree)]
     return float(np.linalg.norm(parts))
+
+
+def finite(tree: PyTree) -> bool:
+    """Whether no entry is NaN or infinite."""
+    return all(bool(np.all(np.isfinite(v))) for v in jax.tree.leaves(tree))
 
 
 def scaled(factor: float, tree: PyTree) -> PyTree:

@@ -21,11 +21,12 @@ class Record:
     norm_y: float
     norm_clean: float  # |f(y)|
     change: float  # |f(y+e) - f(y)| / |f(y)|
-    amplification: float  # change / (|e| / |y|)
+    amplification: float | None  # change / (|e| / |y|), None under the precision floor
+    under_floor: bool  # the change or e is rounding
     error: float | None  # |f(y+e) - x| / |x|
     clean_error: float | None  # |f(y) - x| / |x|
     noise_change: float  # mean change under random noise of the same norm
-    noise_quantile: float
+    noise_quantile: float | None  # 95 %, None where the draws are too few to know it
     noise_largest: float
     noise_error: float | None
     noise_draws: int
@@ -34,6 +35,9 @@ class Record:
     winner: str
     stand_in: str
     surrogate_gap: float | None  # stand-in minus map, relative to |f(y)|
+    access: str  # "gradient", or "box": searched by answers alone
+    strength: float  # the lowest score of the canaries attacked with that access
+    spread: float  # of equal calls, relative to |f(y)|
     flags: tuple[str, ...]
     verdict: str
     statement: str
@@ -57,16 +61,18 @@ def numbers(attack: Attack, y: np.ndarray, x: np.ndarray | None) -> dict[str, An
 
 def record(
     attack: Attack, figures: dict[str, Any], noise: NoiseResult, verdict: Verdict,
-    truth_norm: float | None,
+    truth_norm: float | None, *, under_floor: bool, strength: float, spread: float,
 ) -> Record:  # fmt: skip
     """A row from the attack, the random noise of the same norm, and the verdict."""
     clean = figures["norm_clean"]
+    if under_floor:
+        figures = figures | {"amplification": None}
     return Record(
         map=verdict.map,
         image=verdict.image,
         radius=verdict.radius,
         noise_change=_over(noise.mean, clean),
-        noise_quantile=_over(noise.quantile, clean),
+        noise_quantile=_finite(_over(noise.quantile, clean)),
         noise_largest=_over(noise.largest, clean),
         noise_error=None if truth_norm is None else _over(noise.error, truth_norm),
         noise_draws=noise.draws,
@@ -75,6 +81,10 @@ def record(
         winner=attack.winner,
         stand_in=attack.stand_in,
         surrogate_gap=_finite(_over(attack.surrogate_gap, clean)),
+        access=attack.access,
+        strength=strength,
+        spread=_over(spread, clean),
+        under_floor=under_floor,
         flags=attack.flags,
         verdict=verdict.word,
         statement=verdict.statement,

@@ -24,7 +24,7 @@ from jaxip.audit._fingerprint import hash_arrays
 from jaxip.audit._record import Record
 from jaxip.audit._verdict import Verdict
 
-SCHEMA, VERSION = "jaxip-audit", 1
+SCHEMA, VERSION = "jaxip-audit", 2
 FILES = ("report.html", "audit.json", "witnesses.npz", "verify.py")
 LIMITS = (
     "A worst case found is a lower bound of the worst case: that nothing was found proves nothing.",
@@ -32,6 +32,8 @@ LIMITS = (
     f" the canary for them has {64} entries.",
     "Perturbations of the data only, in the 2-norm, at the data listed here; no other sampling,"
     " anatomy, motion or lost detail is tested.",
+    "A map without a gradient is searched by its answers alone, which finds less: the strength"
+    " beside its verdict is that of canaries searched so.",
     "Error is a norm over the image: a small lesion can vanish at a small error.",
     "Every statement is about the named inequality, never about anatomy.",
 )
@@ -88,7 +90,6 @@ class Report:
 
 def as_json(report: Report) -> str:
     """The report without its arrays: one line for each record, so that no word stands alone."""
-    strength, passed = attack_strength(report.canaries)
     head = {
         "schema": SCHEMA,
         "version": VERSION,
@@ -97,7 +98,10 @@ def as_json(report: Report) -> str:
         "budget": report.budget,
         "radii": report.radii,
         "maps": report.names,
-        "attack": {"strength": strength, "passed": passed},
+        "attack": {
+            name: {"strength": strength, "passed": passed}
+            for name, (strength, passed) in strengths(report.canaries).items()
+        },
         "canaries": [c._asdict() for c in report.canaries],
         "hashes": dict(report.hashes),
         "arrays": {key: hash_arrays(value) for key, value in report.arrays.items()},
@@ -116,12 +120,18 @@ def as_html(report: Report, figures: Mapping[str, Any]) -> str:
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     loader.filters |= {"number": _number, "zip": zip}
-    strength, passed = attack_strength(report.canaries)
     last = [report.rows(v.map, v.image)[-1] for v in report.verdicts]
     return loader.from_string(_template("report.html")).render(
-        report=report, figures=figures, strength=strength, passed=passed, limits=LIMITS,
+        report=report, figures=figures, attacks=strengths(report.canaries), limits=LIMITS,
+        quantiles=report.records[0].noise_quantile is not None,
         headline=list(zip(report.verdicts, last, strict=True)),
     )  # fmt: skip
+
+
+def strengths(canaries: tuple[CanaryScore, ...]) -> dict[str, tuple[float, bool]]:
+    """Per access the lowest canary, and whether all reached what is required of them."""
+    kinds = dict.fromkeys(c.access for c in canaries)
+    return {kind: attack_strength(canaries, kind) for kind in kinds}
 
 
 def environment(y: Any, key: PRNGKeyArray, seconds: float) -> dict[str, Any]:

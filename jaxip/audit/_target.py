@@ -7,11 +7,9 @@ from typing import Any, Protocol, runtime_checkable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxip._numerics import epsilon, real_dtype
+from jaxip._numerics import real_dtype
 from jaxip._types import PyTree
-from jaxip.operators import AbstractLinearOperator
 
 UNROLLED_STEPS = 40  # of a solver's stand-in, warm-started at the clean solution
 
@@ -56,8 +54,9 @@ def as_target(function: Any, y: PyTree) -> Target:
     if isinstance(function, SolverLike):
         return Target(function, _stand_ins(function, y))
     if not callable(function):
-        raise ValueError(f"a map to audit takes y and returns an image, but got {type(function)}")
-    return Target(function, (function,) if _traceable(function, y) else ())
+        kind = type(function).__name__
+        raise TypeError(f"a map to audit takes y and returns an image, but got {kind}")
+    return Target(function, (function,))
 
 
 @as_target.register
@@ -65,12 +64,10 @@ def _(function: Target, y: PyTree) -> Target:
     return function
 
 
-@as_target.register
-def _(function: AbstractLinearOperator, y: PyTree) -> Target:
-    """A linear map is bounded by its norm: the upper bound, inflated for its own rounding."""
-    bound = float(function.norm_bounds()[1])
-    upper = bound * (1 + 16 * epsilon(y)) if np.isfinite(bound) else None
-    return Target(function, (function,), upper=upper)
+def target_without(target: Target, stand_in: Callable) -> Target:
+    """The same target, its attack not led by `stand_in`."""
+    others = tuple(g for g in target.gradients if g is not stand_in)
+    return Target(target.evaluate, others, target.operator, target.upper)
 
 
 def stand_in_name(target: Target, index: int) -> str:
@@ -99,34 +96,3 @@ def _stand_ins(solver: SolverLike, y: PyTree) -> tuple[Callable, ...]:
     if isinstance(solver, HasStandIns):
         return solver.stand_ins(y, UNROLLED_STEPS)
     return (solver.warm(y).unrolled(UNROLLED_STEPS),)
-
-
-def _traceable(function: Callable, y: PyTree) -> bool:
-    """Whether JAX can trace the map; a box that needs concrete numbers has no gradient."""
-    try:
-        jax.eval_shape(function, y)
-    except (jax.errors.JAXTypeError, TypeError, AttributeError):
-        return False
-    return True
-
-
-class Evaluator:
-    """`y -> evaluate(y)` compiled once where JAX can trace it, counting its calls.
-
-    A solver is compiled inside already, and shares that program with whoever called it before.
-    """
-
-    def __init__(self, function: Callable, y: PyTree):
-        self.compiled = not isinstance(function, SolverLike) and _traceable(function, y)
-        self.function = function
-        self.calls = 0
-
-    def __call__(self, y: PyTree) -> PyTree:
-        self.calls += 1
-        result = _apply(self.function, y) if self.compiled else self.function(y)
-        return jax.tree.map(np.asarray, result)
-
-
-@eqx.filter_jit
-def _apply(function: Callable, y: PyTree) -> PyTree:
-    return function(y)

@@ -1,8 +1,15 @@
-"""Three verdicts about one printed statement, and nothing beyond it."""
+"""Words about one printed statement, and nothing beyond it."""
 
+import math
 from typing import NamedTuple
 
-WORDS = ("unstable", "certified", "inconclusive")
+from jaxip.audit._bounds import Bound
+
+WORDS = (
+    "unstable", "certified", "inconclusive", "not finite", "raised", "answers differ",
+    "contradicted",
+)  # fmt: skip
+ACCESS = {"gradient": "", "box": " by answers alone"}
 
 
 class Verdict(NamedTuple):
@@ -33,28 +40,89 @@ def amplification(distance: float, e: float, y: float, clean: float) -> float:
     return distance * y / (e * clean) if clean > 0 else float("inf")
 
 
-def judge(
-    *, name: str, image: int, radius: float, tolerance: float, worst: float,
-    upper: float | None, strength: float, passed: bool, clean_error: float, flags: tuple[str, ...],
-) -> Verdict:  # fmt: skip
-    """The verdict from the worst witnessed amplification up to this radius.
+class Evidence(NamedTuple):
+    """What is known of one map at one datum up to one radius; changes as amplifications."""
 
-    unstable: a witness breaks the statement. certified: `upper`, a sound bound of the
-    amplification at this y, is within the tolerance. Else inconclusive: that no violation was
-    found proves nothing, so the strength of the attack (its lowest canary) stands beside it.
+    worst: float  # the largest witnessed, what rounding or random answers make of it taken off
+    trouble: str  # of a witness whose answer is no number
+    spread: float  # of equal calls, where that is more than rounding: else 0
+    bound: Bound | None
+    upper: float  # what the bound allows; inf without one
+    refuted: float  # the witnessed Lipschitz constant where it is over the bound: else 0
+    access: str  # "gradient" or "box"
+    strength: float  # the lowest score of the canaries attacked with that access
+    passed: bool
+
+
+def judge(
+    *, name: str, image: int, radius: float, tolerance: float, evidence: Evidence,
+    clean_error: float, flags: tuple[str, ...],
+) -> Verdict:  # fmt: skip
+    """The verdict from the evidence up to this radius.
+
+    not finite, raised: a witness has no finite answer. unstable: a witness breaks the statement,
+    by more than equal calls differ. answers differ: equal calls do, and no witness goes beyond.
+    contradicted: a witness is over a stated bound. certified: a sound bound is within the
+    tolerance. Else inconclusive: that no violation was found proves nothing, so the strength of
+    the attack stands beside it, as canaries measured it with the same access.
     """
-    said = statement(tolerance, radius)
-    if worst > tolerance:
-        word, detail = "unstable", f"A witness reaches {worst:.3g} where {tolerance:g} is allowed"
-    elif upper is not None and upper <= tolerance:
-        word = "certified"
-        detail = f"Proved in exact arithmetic: at most {upper:.3g}; worst witness {worst:.3g}"
-    elif passed:
-        word = "inconclusive"
-        detail = f"No violation found; worst witness {worst:.3g}; attack strength {strength:.2f}"
-    else:
-        word = "inconclusive"
-        detail = f"Attack too weak ({strength:.2f}); worst witness {worst:.3g}"
-    for flag in flags:
+    word, detail = _word(evidence, tolerance)
+    for flag in (*_remarks(evidence, word), *flags):
         detail += f"; {flag}"
+    said = statement(tolerance, radius)
     return Verdict(name, image, radius, word, said, detail, clean_error)
+
+
+def _word(found: Evidence, tolerance: float) -> tuple[str, str]:
+    worst = f"worst witness {found.worst:.3g}"
+    if found.trouble:
+        word = "raised" if "raised" in found.trouble else "not finite"
+        return word, f"A witness is stored: {found.trouble}"
+    if found.worst > tolerance:
+        return "unstable", f"A witness reaches {found.worst:.3g} where {tolerance:g} is allowed"
+    if found.spread:
+        return "answers differ", f"Equal calls differ by {found.spread:.3g} |f(y)|: no one map"
+    if found.refuted and found.bound is not None:
+        bound = f"the {_whose(found.bound)} bound {found.bound.value:.3g}"
+        return "contradicted", f"{bound} is refuted by a witness of {found.refuted:.3g}"
+    if found.upper <= tolerance and found.bound is not None:
+        return _bounded(found, worst)
+    if found.passed:
+        how = f"attack strength{ACCESS[found.access]} {found.strength:.2f}"
+        return "inconclusive", f"No violation found; {worst}; {how}"
+    return "inconclusive", f"Attack{ACCESS[found.access]} too weak ({found.strength:.2f}); {worst}"
+
+
+def _bounded(found: Evidence, worst: str) -> tuple[str, str]:
+    most = f"at most {found.upper:.3g}"
+    if found.bound is not None and found.bound.source == "stated":
+        return "inconclusive", f"Stated by the user, not proved here: {most}; {worst}"
+    if found.bound is not None and found.bound.source == "checked":
+        return (
+            "certified",
+            f"In exact arithmetic {most} if f is linear, as all trials were; {worst}",
+        )
+    return "certified", f"Proved in exact arithmetic: {most}; {worst}"
+
+
+def _remarks(found: Evidence, word: str) -> tuple[str, ...]:
+    """What the word leaves out: a bound that is refused or refuted."""
+    if found.bound is None:
+        return ()
+    if found.bound.source == "refused":
+        return (found.bound.reason,)
+    if found.refuted and word != "contradicted":
+        bound = f"the {_whose(found.bound)} bound {found.bound.value:.3g}"
+        return (f"{bound} is refuted by a witness of {found.refuted:.3g}",)
+    return ()
+
+
+def _whose(bound: Bound) -> str:
+    return "stated" if bound.source == "stated" else "operator's"
+
+
+def counted(change: float, floor: float, spread: float) -> float:
+    """What of a change counts: nothing under the rounding floor, no part of what equal calls do."""
+    if math.isfinite(change) and change <= floor:
+        return 0.0
+    return max(change - 2 * spread, 0.0) if spread > floor else change

@@ -8,15 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import check_finite, check_positive
+from jaxip._checks import check_finite, check_positive, same_shapes
 from jaxip._numerics import epsilon
 from jaxip._types import PRNGKeyArray, PyTree
+from jaxip.audit._answers import Evaluator, in_one_line, in_words
 from jaxip.audit._apgd import ascend
+from jaxip.audit._box import search_box
 from jaxip.audit._ensemble import Candidate, Level, level_named, search
-from jaxip.audit._noise import distance, generator, norm, scaled, sphere
-from jaxip.audit._target import Evaluator, Target, as_target, measured, stand_in_name
+from jaxip.audit._noise import distance, finite, generator, moved, norm, scaled, sphere
+from jaxip.audit._sight import SEEN, unseen
+from jaxip.audit._target import Target, as_target, measured, stand_in_name, target_without
 
 PILOT_STEPS = 16  # on each of several stand-ins, before one of them gets the budget
+BROKEN = 3  # points that are no number, tried at each radius
 
 
 class Attack(NamedTuple):
@@ -35,6 +39,8 @@ class Attack(NamedTuple):
     clean: PyTree  # f(y)
     stand_in: str  # the differentiable map on which it was found
     surrogate_gap: float  # the stand-in's distance minus that of the map
+    access: str = "gradient"  # "box" where no gradient led the search, or none that can be trusted
+    trouble: str = ""  # why the output is no number; one of the flags
 
 
 def worst_case(
@@ -67,36 +73,32 @@ def chain(
     every larger one. `keep` (1 or 0 for each entry of y) says where e may act without an operator.
     """
     y = jax.tree.map(jnp.asarray, y)
-    _check(y, radii)
+    check_data(y, radii)
     target, budget = as_target(f, y), level_named(level)
     operator = target.operator if operator is None else operator
     keep = measured(operator, y) if keep is None else keep
     evaluate = Evaluator(target.evaluate, y) if evaluator is None else evaluator
+    if reference is not None and not same_shapes(reference, evaluate.clean):
+        gives = in_words(evaluate.clean)
+        raise ValueError(f"reference is {in_words(reference)}, but the map gives {gives}")
     before = evaluate.calls
-    clean = evaluate(y)
-    flags = _repeats(evaluate, y, clean)
-    found, calls, words = _search_all(
-        target, evaluate, y, clean, keep, radii, key, budget, reference, directions, leads, progress
-    )
-    flags = (*flags, *words)
-    best: list[Attack] = []
-    for radius in sorted({float(r) for r in radii}):
-        trials = [
-            _judge(evaluate, y, clean, reference, c, radius, stand_in_name(target, index))
-            for index, c in found[radius]
-        ]
-        if best:
-            trials.append(best[-1]._replace(radius=radius))
-        winner = max(trials, key=lambda t: -math.inf if math.isnan(t.distance) else t.distance)
-        best.append(winner)
+    hunt = _Hunt(evaluate, y, keep, reference, sorted({float(r) for r in radii}), leads)
+    access = hunt.by_gradients(target, key, budget, directions, progress)
+    if access == "box":
+        hunt.by_answers(operator, key, budget, directions)
+    best = _best(hunt, target)
     evaluations = evaluate.calls - before
-    done = [
-        a._replace(calls=calls, evaluations=evaluations, flags=(*flags, *a.flags)) for a in best
-    ]
-    return tuple(reversed(done))
+    return tuple(
+        a._replace(
+            calls=hunt.calls, evaluations=evaluations, access=access,
+            flags=(*evaluate.words, *hunt.flags, *a.flags),
+        )
+        for a in reversed(best)
+    )  # fmt: skip
 
 
-def _check(y: PyTree, radii: Sequence[float]) -> None:
+def check_data(y: PyTree, radii: Sequence[float]) -> None:
+    """ValueError unless y is finite floating-point data, and the radii are positive."""
     if not len(radii):
         raise ValueError("radii must hold at least one radius")
     for radius in radii:
@@ -107,78 +109,158 @@ def _check(y: PyTree, radii: Sequence[float]) -> None:
             raise ValueError(f"y takes floating-point data, but got {leaf.dtype}")
 
 
-def _repeats(evaluate: Evaluator, y: PyTree, clean: PyTree) -> tuple[str, ...]:
-    if not all(np.all(np.isfinite(v)) for v in jax.tree.leaves(clean)):
-        raise ValueError("the map gives entries that are not finite at y itself")
-    differs = distance(evaluate(y), clean) > 0
-    return ("answers differ between two equal calls",) if differs else ()
+class _Hunt:
+    """The candidates for one map at one y, from every search; the radii from the smallest up."""
+
+    def __init__(self, evaluate: Evaluator, y, keep, reference, radii, leads):
+        self.evaluate, self.y, self.keep, self.reference = evaluate, y, keep, reference
+        self.radii, self.leads = radii, leads
+        self.found: dict[float, list[tuple[int, Candidate]]] = {r: [] for r in radii}
+        self.calls, self.flags = 0, ()
+
+    def by_gradients(self, target: Target, key, budget: Level, directions, progress) -> str:
+        """The search on the stand-in whose pilot went farthest; the access that this was worth."""
+        if self.evaluate.stochastic:  # a trace would freeze its state, or break it
+            self.flags += ("answers differ between equal calls",)
+            target = target_without(target, target.evaluate)
+        usable, bases = self._first_calls(target)
+        if not usable:
+            return "box"
+        pilots = self._pilots(target, usable, key)
+        index = usable[int(np.argmax([p.value for p in pilots]))] if pilots else usable[0]
+        chosen = target.gradients[index]
+        missed = 0.0
+        if chosen is target.evaluate:
+            self.calls += 1
+            missed = unseen(chosen, self.evaluate, self.y, self.keep, self.radii[0], key)
+        result = search(
+            chosen, self.y, self.keep, self.radii, key=key, base=bases[index],
+            level=budget._replace(calls=budget.calls - self.calls), reference=self.reference,
+            directions=[
+                *(("data direction", d) for d in directions),
+                *((pilot.origin, pilot.point) for pilot in pilots),
+            ],
+            leads=self.leads, progress=progress,
+        )  # fmt: skip
+        for radius, candidates in result.candidates.items():
+            self.found[radius] += [(index, c) for c in candidates]
+        self._add_broken(index, result.broken)
+        self.calls += result.calls - 1
+        self.flags += result.flags
+        if missed > SEEN:
+            self.flags += (f"the gradient misses {100 * missed:.0f} % of a measured slope",)
+        return "gradient" if result.alive and missed <= SEEN else "box"
+
+    def by_answers(self, operator: Any, key, budget: Level, directions) -> None:
+        """The search that needs no gradient, with as many evaluations as else gradient calls."""
+        named = [("data direction", d) for d in directions]
+        result = search_box(
+            self.evaluate, self.y, self.keep, self.radii, key=key, budget=budget.calls,
+            reference=self.reference, leads=self.leads,
+            directions=[*named, *_own_directions(operator, self.y, self.evaluate.clean)],
+        )  # fmt: skip
+        for radius, candidates in result.candidates.items():
+            self.found[radius] += [(-1, c) for c in candidates]
+        self._add_broken(-1, result.broken)
+        how = f"searched by {budget.calls} answers"
+        self.flags += (f"{how} too" if self.calls else f"no gradient: {how} alone",)
+
+    def _first_calls(self, target: Target) -> tuple[list[int], dict[int, PyTree]]:
+        """The stand-ins that can be differentiated at y, and what they give there."""
+        usable, bases = [], {}
+        for index, g in enumerate(target.gradients):
+            name, clean = stand_in_name(target, index), self.evaluate.clean
+            try:
+                base = ascend(
+                    g, self.y, clean, self.keep, radius=1.0, start=scaled(0.0, self.y), num_steps=1
+                ).output
+            except Exception as error:  # each map fails to be differentiated in a way of its own
+                self.flags += (f"no gradient of {name} ({in_one_line(error)})",)
+                continue
+            self.calls += 1
+            if not same_shapes(base, clean):
+                self.flags += (f"{name} gives {in_words(base)}, but f {in_words(clean)}",)
+                continue
+            usable.append(index)
+            bases[index] = base
+        return usable, bases
+
+    def _pilots(self, target: Target, usable: list[int], key) -> list[Candidate]:
+        """A short ascent on each stand-in, where there are several, valued by the map itself."""
+        if len(usable) < 2:
+            return []
+        radius = self.radii[-1]
+        start = scaled(radius, sphere(self.y, self.keep, generator(key)))
+        goal = self.evaluate.clean if self.reference is None else self.reference
+        pilots = []
+        for index in usable:
+            found = ascend(
+                target.gradients[index], self.y, goal, self.keep, radius=radius, start=start,
+                num_steps=PILOT_STEPS,
+            )  # fmt: skip
+            self.calls += PILOT_STEPS
+            tried = self.judge(Candidate(found.point, 0.0, ""), radius, "")
+            pilots.append(Candidate(found.point, severity(tried), "pilot"))
+        return pilots
+
+    def _add_broken(self, index: int, points: list[PyTree]) -> None:
+        """Where a stand-in or the map was no number: the points, and the ways to them."""
+        points = sorted((p for p in points if finite(p) and norm(p) > 0), key=norm)
+        for radius, candidates in self.found.items():
+            inner = [p for p in points if norm(p) <= radius][:BROKEN]
+            outer = [scaled(radius / norm(p), p) for p in points if norm(p) > radius][:BROKEN]
+            named = [Candidate(p, math.nan, "point that is no number") for p in (*inner, *outer)]
+            candidates += [(index, c) for c in named]
+
+    def judge(self, candidate: Candidate, radius: float, name: str) -> Attack:
+        return judged(self.evaluate, self.y, self.reference, candidate, radius, name)
 
 
-def _search_all(
-    target: Target, evaluate, y, clean, keep, radii, key, budget: Level, reference, directions,
-    leads, progress,
-):  # fmt: skip
-    """Candidates of the stand-in whose pilot went farthest; random ones for a black box."""
-    found: dict[float, list[tuple[int, Candidate]]] = {float(r): [] for r in radii}
-    if not target.gradients:
-        _random_candidates(found, y, keep, key, budget, directions)
-        return found, 0, ("no gradient: random and data directions only",)
-    pilots = _pilots(target, evaluate, y, clean, keep, max(radii), key, reference)
-    spent = PILOT_STEPS * len(pilots)
-    index = max(range(len(target.gradients)), key=lambda i: pilots[i].value) if pilots else 0
-    result = search(
-        target.gradients[index], y, clean, keep, radii, key=key,
-        level=budget._replace(calls=budget.calls - spent), reference=reference,
-        directions=[
-            *(("data direction", d) for d in directions),
-            *((pilot.origin, pilot.point) for pilot in pilots),
-        ],
-        leads=leads, progress=progress,
-    )  # fmt: skip
-    for radius, candidates in result.candidates.items():
-        found[radius] += [(index, c) for c in candidates]
-    return found, spent + result.calls, result.flags
-
-
-def _pilots(target: Target, evaluate, y, clean, keep, radius, key, reference) -> list[Candidate]:
-    """A short ascent on each stand-in, where there are several, valued by the map itself."""
-    if len(target.gradients) < 2:
-        return []
-    start = scaled(radius, sphere(y, keep, generator(key)))
-    goal = clean if reference is None else reference
-    pilots = []
-    for g in target.gradients:
-        found = ascend(g, y, goal, keep, radius=radius, start=start, num_steps=PILOT_STEPS)
-        tried = _judge(evaluate, y, clean, reference, Candidate(found.point, 0.0, ""), radius, "")
-        value = -math.inf if math.isnan(tried.distance) else tried.distance
-        pilots.append(Candidate(found.point, value, "pilot"))
-    return pilots
-
-
-def _random_candidates(found, y, keep, key, budget: Level, directions) -> None:
-    draw = generator(key)
-    for radius, candidates in found.items():
-        for _ in range(budget.draws):
-            e = scaled(radius, sphere(y, keep, draw))
-            candidates.append((-1, Candidate(e, math.nan, "random direction")))
-        for d in directions:
-            e = scaled(radius / norm(d), d)
-            candidates.append((-1, Candidate(e, math.nan, "data direction")))
-
-
-def _judge(evaluate, y, clean, reference, candidate: Candidate, radius: float, name: str) -> Attack:
+def judged(
+    evaluate: Evaluator, y: PyTree, reference: PyTree | None, candidate: Candidate, radius: float,
+    name: str,
+) -> Attack:  # fmt: skip
     """The candidate's numbers by the map itself."""
     e = inside(candidate.point, y, radius)
-    output = evaluate(jax.tree.map(np.add, jax.tree.map(np.asarray, y), e))
-    value = distance(output, clean if reference is None else reference)
+    output = evaluate(moved(y, e))
+    flags = (evaluate.trouble,) if evaluate.trouble else ()
+    value = distance(output, evaluate.clean if reference is None else reference)
     size = norm(e)
-    finite = all(np.all(np.isfinite(v)) for v in jax.tree.leaves(output))
-    flags = () if finite else ("the map gives entries that are not finite",)
     ratio = value / size if size > 0 else 0.0
     return Attack(
-        e, value, ratio, flags, 0, 0, candidate.origin, radius, size, output, clean, name,
-        candidate.value - value,
+        e, value, ratio, flags, 0, 0, candidate.origin, radius, size, output, evaluate.clean,
+        name, candidate.value - value, trouble=evaluate.trouble,
     )  # fmt: skip
+
+
+def _best(hunt: _Hunt, target: Target) -> list[Attack]:
+    """The worst at each radius, from the smallest up; a smaller one counts for every larger one."""
+    best: list[Attack] = []
+    for radius in hunt.radii:
+        trials = [
+            hunt.judge(c, radius, stand_in_name(target, index)) for index, c in hunt.found[radius]
+        ]
+        if best:
+            trials.append(best[-1]._replace(radius=radius))
+        best.append(max(trials, key=severity))
+    return best
+
+
+def severity(attack: Attack) -> float:
+    """What the worst is the largest of: the distance, infinite where that is no number."""
+    return attack.distance if math.isfinite(attack.distance) else math.inf
+
+
+def _own_directions(operator: Any, y: PyTree, clean: PyTree) -> list[tuple[str, PyTree]]:
+    """`A f(y) - y` and `A A^H y`: where the image and the data disagree, and their echo."""
+    if operator is None or not same_shapes(operator.out_structure(), y):
+        return []
+    pairs = [("data direction", operator.mv(operator.rmv(y)))]
+    if same_shapes(operator.in_structure(), clean):
+        residual = jax.tree.map(jnp.subtract, operator.mv(jax.tree.map(jnp.asarray, clean)), y)
+        pairs.append(("data direction", residual))
+    host = lambda tree: jax.tree.map(lambda v, w: np.asarray(v).astype(w.dtype), tree, y)
+    return [(name, host(tree)) for name, tree in pairs]
 
 
 def inside(e: PyTree, y: PyTree, radius: float) -> PyTree:

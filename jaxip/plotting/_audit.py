@@ -160,6 +160,6 @@ def _gain(array: np.ndarray, high: float) -> float:
     return fitting[-1] if fitting else steps[0]
 
 
-def _positive(value: float) -> float:
-    """A gap on a logarithmic axis where the value is 0."""
-    return value if value > 0 else float("nan")
+def _positive(value: float | None) -> float:
+    """A gap on a logarithmic axis where the value is 0, unknown or infinite."""
+    return value if value is not None and 0 < value < float("inf") else float("nan")
