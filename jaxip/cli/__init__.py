@@ -3,16 +3,22 @@
 This file and the commands import nothing heavy at the top: `jaxip --help` starts at once.
 """
 
+import signal
+import sys
 from typing import Annotated
 
-import typer
+try:
+    import typer
 
-from jaxip import __version__
-from jaxip.cli._audit import audit
-from jaxip.cli._demo import demo
-from jaxip.cli._group import OneLineGroup
-from jaxip.cli._reconstruct import reconstruct
-from jaxip.cli._replay import replay
+    from jaxip import __version__
+    from jaxip.cli._audit import audit
+    from jaxip.cli._demo import demo
+    from jaxip.cli._group import INTERRUPTED, OneLineGroup
+    from jaxip.cli._reconstruct import reconstruct
+    from jaxip.cli._replay import replay
+except KeyboardInterrupt:  # these imports are half of what `jaxip --help` takes
+    sys.stderr.write("jaxip: interrupted\n")
+    raise SystemExit(130) from None
 
 app = typer.Typer(cls=OneLineGroup, add_completion=False, rich_markup_mode="rich")
 for command in (demo, reconstruct, audit, replay):
@@ -43,4 +49,12 @@ def _jaxip(
 
 def main() -> None:
     """Entry point of the `jaxip` command."""
-    app()
+    try:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be any bytes
+        # a scheduler's SIGTERM leaves as little behind as Ctrl-C
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        app()
+    except KeyboardInterrupt:
+        sys.stderr.write("jaxip: interrupted\n")
+        sys.exit(INTERRUPTED)

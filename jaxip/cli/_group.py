@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 # UsageError and ClickException of whichever click typer brings, through a class that it exports
 CommandError: type[Exception] = typer.BadParameter.__mro__[2]
 INTERRUPTED = 130
+LONGEST = 600  # characters of a message: names of files may be thousands
 
 
 class OneLineGroup(TyperGroup):
@@ -19,7 +20,9 @@ class OneLineGroup(TyperGroup):
             code = super().main(*args, standalone_mode=False, **kwargs)
         except CommandError as error:
             code = _say(error.format_message(), 2)  # type: ignore[attr-defined]
-        except typer.Abort:
+        except (OSError, MemoryError) as error:  # the disk, the memory: no fault of the program
+            code = _say(str(error) or "the memory does not suffice", 1)
+        except (typer.Abort, KeyboardInterrupt):
             code = INTERRUPTED
         code = code if isinstance(code, int) else 0
         if code == INTERRUPTED:
@@ -30,5 +33,8 @@ class OneLineGroup(TyperGroup):
 
 
 def _say(message: str, code: int) -> int:
-    typer.echo(f"jaxip: {' '.join(message.split())}", err=True)
+    """One line on stderr, without control characters, and cut in the middle if it is very long."""
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
+    line = line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
+    typer.echo(f"jaxip: {line}", err=True)
     return code
