@@ -3,19 +3,21 @@
 This file and the commands import nothing heavy at the top: `jaxip --help` starts at once.
 """
 
-import signal
 import sys
-from typing import Annotated
 
 try:
+    import io
+    from typing import Annotated
+
     import typer
 
     from jaxip import __version__
     from jaxip.cli._audit import audit
     from jaxip.cli._demo import demo
-    from jaxip.cli._group import INTERRUPTED, OneLineGroup
+    from jaxip.cli._group import OneLineGroup
     from jaxip.cli._reconstruct import reconstruct
     from jaxip.cli._replay import replay
+    from jaxip.cli._signals import leave_at_once
 except KeyboardInterrupt:  # these imports are half of what `jaxip --help` takes
     sys.stderr.write("jaxip: interrupted\n")
     raise SystemExit(130) from None
@@ -49,12 +51,11 @@ def _jaxip(
 
 def main() -> None:
     """Entry point of the `jaxip` command."""
-    try:
-        for stream in filter(None, (sys.stdout, sys.stderr)):
+    leave_at_once()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None where it is closed
             stream.reconfigure(errors="backslashreplace")  # names of files may be any bytes
-        # a scheduler's SIGTERM leaves as little behind as Ctrl-C
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
         app()
-    except KeyboardInterrupt:
-        sys.stderr.write("jaxip: interrupted\n")
-        sys.exit(INTERRUPTED)
+    finally:
+        leave_at_once()

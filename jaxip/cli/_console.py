@@ -8,10 +8,12 @@ import pathlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import typer
 from rich.console import Console
+
+from jaxip.cli._signals import clean_up_first
 
 MAX_SEED = 2**32 - 1  # a key of 32 bits: larger seeds would give the keys of smaller ones
 
@@ -30,9 +32,13 @@ def start(*, double: bool = False) -> Console:
             jax.config.update("jax_compilation_cache_dir", cache)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
         jax.devices()
-    except (RuntimeError, ValueError, ImportError) as error:  # all of them from the environment
-        raise typer.BadParameter(f"JAX does not start: {error}") from error
-    return _Console(highlight=False)
+    except Exception as error:  # an AssertionError without a word is among them
+        asked = os.environ.get("JAX_PLATFORMS", "")
+        words = str(error) or "it finds no device"
+        raise typer.BadParameter(f"JAX does not start, JAX_PLATFORMS={asked!r}: {words}") from error
+    clean_up_first()
+    words = None if sys.stdout is None else cast(TextIO, _Unfailing(sys.stdout))
+    return Console(file=words, highlight=False)
 
 
 def _cache() -> str | None:
@@ -46,14 +52,29 @@ def _cache() -> str | None:
     return str(folder) if os.access(folder, os.W_OK) else None
 
 
-class _Console(Console):
-    """A console whose reader may go away: the result is written all the same."""
+class _Unfailing:
+    """A stream whose reader may go away, or whose disk fills: the result is written anyway."""
 
-    def on_broken_pipe(self) -> None:
-        """Print to nowhere from now on."""
-        self.quiet = True
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        return self._tried(lambda: self._stream.write(text), len(text))
+
+    def flush(self) -> None:
+        self._tried(self._stream.flush, None)
+
+    def _tried(self, action: Callable[[], Any], otherwise: Any) -> Any:
+        try:
+            return action()
+        except OSError:  # to nowhere from now on
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            return otherwise
 
 
 def say(console: Console, line: str) -> None:

@@ -5,9 +5,10 @@ import sys
 import typer
 from typer.core import TyperGroup
 
+from jaxip.cli._signals import INTERRUPTED, interrupted
+
 # UsageError and ClickException of whichever click typer brings, through a class that it exports
 CommandError: type[Exception] = typer.BadParameter.__mro__[2]
-INTERRUPTED = 130
 LONGEST = 600  # characters of a message: names of files may be thousands
 
 
@@ -18,18 +19,25 @@ class OneLineGroup(TyperGroup):
         """Run a command; returns its exit code, or exits with it in standalone mode."""
         try:
             code = super().main(*args, standalone_mode=False, **kwargs)
-        except CommandError as error:
-            code = _say(error.format_message(), 2)  # type: ignore[attr-defined]
-        except (OSError, MemoryError) as error:  # the disk, the memory: no fault of the program
-            code = _say(str(error) or "the memory does not suffice", 1)
-        except (typer.Abort, KeyboardInterrupt):
-            code = INTERRUPTED
+        except (Exception, KeyboardInterrupt) as error:
+            code = _code(error)
         code = code if isinstance(code, int) else 0
         if code == INTERRUPTED:
             _say("interrupted; nothing was written by the step that was running", code)
         if standalone_mode:
             sys.exit(code)
         return code
+
+
+def _code(error: BaseException) -> int:
+    """The exit code of an error that is the user's or the machine's; others are raised."""
+    if interrupted() or isinstance(error, typer.Abort | KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, CommandError):
+        return _say(error.format_message(), 2)  # type: ignore[attr-defined]
+    if isinstance(error, OSError | MemoryError):
+        return _say(str(error) or "the memory does not suffice", 1)
+    raise error
 
 
 def _say(message: str, code: int) -> int:

@@ -54,8 +54,10 @@ def read_kspace(
         raise ValueError(f"{file} holds real numbers, but k-space is complex")
     if not np.any(y):
         raise ValueError(f"{file} is zero everywhere")
-    exponent = math.frexp(max(np.max(np.abs(y.real)), np.max(np.abs(y.imag))))[1] - 1
-    y = np.ldexp(y.real, -exponent) + 1j * np.ldexp(y.imag, -exponent)
+    planes = np.stack([np.real(y), np.imag(y)])
+    exponent = math.frexp(np.max(np.abs(planes)))[1] - 1
+    planes = np.ldexp(planes, -exponent)
+    y = planes[0] + 1j * planes[1]
     modulus = np.linalg.norm(y.reshape(-1, *y.shape[-2:]), axis=0)
     sampled, notes = _found(modulus) if mask is None else _given(file, mask, modulus)
     y = y * sampled
