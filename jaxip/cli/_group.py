@@ -5,6 +5,7 @@ import sys
 import typer
 from typer.core import TyperGroup
 
+from jaxip.cli._console import words_of
 from jaxip.cli._signals import INTERRUPTED, interrupted
 
 # UsageError and ClickException of whichever click typer brings, through a class that it exports
@@ -36,7 +37,7 @@ def _code(error: BaseException) -> int:
     if isinstance(error, CommandError):
         return _say(error.format_message(), 2)  # type: ignore[attr-defined]
     if isinstance(error, OSError | MemoryError):
-        return _say(str(error) or "the memory does not suffice", 1)
+        return _say(words_of(error) or "the memory does not suffice", 1)
     raise error
 
 

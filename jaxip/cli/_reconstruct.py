@@ -64,12 +64,12 @@ def reconstruct(
         output = data.OutputFolder(out, FILES, mark="summary.json", schema=SCHEMA)
     y, sampled, scale, notes = measured
     with output:
-        for note in notes:
-            say(console, note)
         with bad_input():
             with console.status("estimating the coil maps"):
                 A = operator_of(y, sampled)
             problem, used = problem_of(A, measured, method, weight)
+        for note in notes:
+            say(console, note)
         solution, seconds = _solve(console, problem, y, method, gap, max_steps)
         summary = _summary(solution, method, used, seconds, objective_scale(method, scale))
         summary |= {"file": file.name, "shape": list(y.shape), "sampled": float(sampled.mean())}
