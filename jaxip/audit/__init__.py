@@ -12,6 +12,7 @@ from jaxip.audit._record import Record as Record
 from jaxip.audit._replay import Replay as Replay
 from jaxip.audit._replay import replay as replay
 from jaxip.audit._report import Report as Report
+from jaxip.audit._report import output_folder as output_folder
 from jaxip.audit._run import run as run
 from jaxip.audit._target import Target as Target
 from jaxip.audit._verdict import Verdict as Verdict

@@ -8,8 +8,6 @@ import math
 import os
 import pathlib
 import platform
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,6 +21,7 @@ from jaxip.audit._canaries import CanaryScore, attack_strength
 from jaxip.audit._fingerprint import hash_arrays
 from jaxip.audit._record import Record
 from jaxip.audit._verdict import Verdict
+from jaxip.data import OutputFolder, Pictures, Writers
 
 SCHEMA, VERSION = "jaxip-audit", 2
 FILES = ("report.html", "audit.json", "witnesses.npz", "verify.py")
@@ -66,33 +65,57 @@ class Report:
     ) -> pathlib.Path:
         """Write report.html, audit.json, witnesses.npz and verify.py into `folder`.
 
-        All is written beside it first and moved at the end: an interruption leaves nothing, or
-        the old report. `figures(report)` gives data URIs; default `jaxip.plotting.audit_figures`.
-        Raises: ValueError where `folder` holds anything that is not such a report.
+        An interruption leaves nothing, or the old report. `figures(report)` gives data URIs;
+        default `jaxip.plotting.audit_figures`.
+        Raises: ValueError where `folder` holds anything that is not such a report; OSError where
+        it cannot be written; `data.OutputError`, which says where the result is, where that shows
+        only at the end, or no figure can be drawn.
         """
-        folder = pathlib.Path(folder)
-        _check_folder(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            self._write(temporary, figures or _default_figures())
-            _replace(temporary, folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        return folder
+        with output_folder(folder) as output:
+            return output.write(*self.files(figures))
 
-    def _write(self, folder: pathlib.Path, figures: Callable[["Report"], Mapping]) -> None:
-        np.savez(folder / "witnesses.npz", **self.arrays)  # type: ignore[arg-type]
-        (folder / "audit.json").write_text(as_json(self), encoding="utf-8")
-        (folder / "verify.py").write_text(_template("verify.py"), encoding="utf-8")
-        (folder / "report.html").write_text(as_html(self, figures(self)), encoding="utf-8")
+    def files(
+        self,
+        figures: Callable[["Report"], Mapping] | None = None,
+        *,
+        beside: tuple[str, ...] = (),
+    ) -> tuple[Writers, Pictures]:
+        """What `save` writes, for `OutputFolder.write`: what carries the numbers, then the page.
+
+        `beside` are further files that are written with them.
+        """
+        draw = _default_figures() if figures is None else figures
+        text = {
+            "audit.json": lambda: as_json(self, (*FILES, *beside)),
+            "verify.py": lambda: _template("verify.py"),
+        }
+        writers = {"witnesses.npz": lambda path: np.savez(path, **self.arrays)}  # type: ignore
+        writers |= {
+            name: lambda path, make=make: path.write_text(make(), encoding="utf-8")
+            for name, make in text.items()
+        }
+        # names of files and maps may hold bytes that are no UTF-8
+        page = lambda: as_html(self, draw(self)).encode("utf-8", "replace")
+        return writers, {"report.html": page}
 
 
-def as_json(report: Report) -> str:
-    """The report without its arrays: one line for each record, so that no word stands alone."""
+def output_folder(folder: str | os.PathLike, beside: tuple[str, ...] = ()) -> OutputFolder:
+    """The folder of a report, opened before an audit: what `Report.files` gives is written there.
+
+    Raises: as `data.OutputFolder`.
+    """
+    return OutputFolder(folder, (*FILES, *beside), mark="audit.json", schema=SCHEMA, alone=True)
+
+
+def as_json(report: Report, files: tuple[str, ...] = FILES) -> str:
+    """The report without its arrays: one line for each record, so that no word stands alone.
+
+    `files` are all that were written with it: a later report replaces these and no others.
+    """
     head = {
         "schema": SCHEMA,
         "version": VERSION,
+        "files": files,
         "tolerance": report.tolerance,
         "level": report.level,
         "budget": report.budget,
@@ -154,25 +177,6 @@ def environment(y: Any, key: PRNGKeyArray, seconds: float) -> dict[str, Any]:
 def _default_figures() -> Callable[[Report], Mapping]:
     # plotting stands above this layer and may read a Report, so the arrow is by name, at this door
     return importlib.import_module("jaxip.plotting").audit_figures
-
-
-def _check_folder(folder: pathlib.Path) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is a file; a report needs a folder")
-    if any(folder.iterdir()) and not (folder / "audit.json").is_file():
-        raise ValueError(f"{folder} holds files that are no report; choose an empty folder")
-
-
-def _replace(new: pathlib.Path, folder: pathlib.Path) -> None:
-    """Move the complete report into place; what else lies in the folder stays."""
-    if not folder.exists():
-        new.chmod(0o755)
-        os.replace(new, folder)
-        return
-    for name in FILES:
-        os.replace(new / name, folder / name)
 
 
 def _template(name: str) -> str:

@@ -3,16 +3,24 @@
 This file and the commands import nothing heavy at the top: `jaxip --help` starts at once.
 """
 
-from typing import Annotated
+import sys
 
-import typer
+try:
+    import io
+    from typing import Annotated
 
-from jaxip import __version__
-from jaxip.cli._audit import audit
-from jaxip.cli._demo import demo
-from jaxip.cli._group import OneLineGroup
-from jaxip.cli._reconstruct import reconstruct
-from jaxip.cli._replay import replay
+    import typer
+
+    from jaxip import __version__
+    from jaxip.cli._audit import audit
+    from jaxip.cli._demo import demo
+    from jaxip.cli._group import OneLineGroup
+    from jaxip.cli._reconstruct import reconstruct
+    from jaxip.cli._replay import replay
+    from jaxip.cli._signals import leave_at_once
+except KeyboardInterrupt:  # these imports are half of what `jaxip --help` takes
+    sys.stderr.write("jaxip: interrupted\n")
+    raise SystemExit(130) from None
 
 app = typer.Typer(cls=OneLineGroup, add_completion=False, rich_markup_mode="rich")
 for command in (demo, reconstruct, audit, replay):
@@ -43,4 +51,11 @@ def _jaxip(
 
 def main() -> None:
     """Entry point of the `jaxip` command."""
-    app()
+    leave_at_once()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None where it is closed
+            stream.reconfigure(errors="backslashreplace")  # names of files may be any bytes
+    try:
+        app()
+    finally:
+        leave_at_once()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from jaxip.cli._console import bad_input, check_report, say, start, write_folder
+from jaxip.cli._console import MAX_SEED, bad_input, say, start
 from jaxip.cli._entry import load_entry
 
 PROTOCOL = "protocol.npz"
@@ -40,24 +40,31 @@ def audit(
     out: Annotated[pathlib.Path, typer.Option(help="The folder to write.")] = pathlib.Path(
         "report"
     ),
-    seed: Annotated[int, typer.Option(min=0, help="Of sampling, noise and attacks.")] = 2026,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MAX_SEED, help="Of sampling, noise and attacks.")
+    ] = 2026,
 ) -> None:
     """Attack maps from SIMULATED k-space to an image, and write a report with witnesses.
 
     Without --entry the built-in maps are audited: zero filling, TV, wavelet SR-LASSO, FIRENET,
     U-Net. Without --image a real brain slice is the truth.
     """
-    check_report(out)
     radii = _radii(radius)
     console = start()
+    from jaxip import audit as auditing
+
     with bad_input():
         _check_names(entry, map or [])
         images = _images(image)
-        A, protocol = _protocol(console, images, mask, seed, entry, map or [])
-        maps = _maps_of(A, protocol, entry, map or [])
-    data = _measure(A, images, seed)
-    report = run_audit(console, maps, A, images, data, radii, str(level), seed)
-    save_report(console, report, out, protocol)
+        sampled = _sampled(images[0].shape, mask, seed)
+        output = auditing.output_folder(out, (PROTOCOL,))
+    with output:
+        with bad_input():
+            A, protocol = _protocol(console, sampled, seed, entry, map or [])
+            maps = _maps_of(A, protocol, entry, map or [])
+        data = _measure(A, images, seed)
+        report = run_audit(console, maps, A, images, data, radii, str(level), seed)
+        save_report(console, report, output, protocol, {})
     say(console, f"Open {out / 'report.html'} in a browser. Check it: jaxip replay {out}")
 
 
@@ -65,6 +72,7 @@ def run_audit(console, maps, A, images, measurements, radii, level: str, seed: i
     """The report on all maps; prints each verdict with its statement."""
     import jax
     import jax.numpy as jnp
+    from rich.markup import escape
     from rich.progress import Progress
 
     from jaxip import audit as auditing
@@ -81,7 +89,9 @@ def run_audit(console, maps, A, images, measurements, radii, level: str, seed: i
             radii=radii,
             level=level,
             key=key,
-            progress=lambda message, share: bar.update(task, description=message, completed=share),
+            progress=lambda message, share: bar.update(
+                task, description=escape(message), completed=share
+            ),
         )
     say(console, "Verdicts, each about the statement beside it:")
     for verdict in report.verdicts:
@@ -89,17 +99,19 @@ def run_audit(console, maps, A, images, measurements, radii, level: str, seed: i
     return report
 
 
-def save_report(console, report, out: pathlib.Path, protocol) -> None:
-    """Write the report, and beside it what rebuilds the built-in maps."""
+def save_report(console, report, output, protocol, pictures) -> None:
+    """Write the report, and with it what rebuilds the built-in maps, and more pictures."""
     with console.status("writing the report"):
-        report.save(out)
-        write_folder(out, {PROTOCOL: protocol.save})
+        writers, page = report.files(beside=(PROTOCOL, *pictures))
+        output.write({**writers, PROTOCOL: protocol.save}, {**page, **pictures})
 
 
 def _radii(radius: list[float] | None) -> tuple[float, ...]:
     radii = tuple(sorted(set(radius or (0.005, 0.01, 0.02, 0.05))))
-    if not all(0 < value < 1 for value in radii):
-        raise typer.BadParameter(f"--radius is |e| / |y|, between 0 and 1, but got {radii}")
+    if not all(1e-6 <= value < 1 for value in radii):
+        raise typer.BadParameter(
+            f"--radius is |e| / |y|, between 0 and 1 (in float32 over 1e-6), but got {radii}"
+        )
     return radii
 
 
@@ -131,34 +143,42 @@ def _images(paths: list[pathlib.Path] | None) -> list:
     return [image / np.max(np.abs(image)) for image in images]
 
 
-def _protocol(console, images, mask: pathlib.Path | None, seed: int, entry, names):
-    """The operator, and the protocol with weights tuned on generated images if they are needed."""
-    import jax
+def _sampled(shape: tuple[int, int], mask: pathlib.Path | None, seed: int):
+    """The mask of the file, or a third of the lines."""
     import numpy as np
 
     from jaxip import data
     from jaxip.cli import _maps
 
-    shape = images[0].shape
     sampled = _maps.lines(shape, seed) if mask is None else data.load_array(mask)
     if sampled.shape != shape:
         raise ValueError(f"{mask} has shape {sampled.shape}, but the image has {shape}")
     if not np.all((sampled == 0) | (sampled == 1)) or not np.any(sampled):
         raise ValueError(f"{mask} holds values other than 0 and 1, or no 1")
-    A = _maps.Protocol(np.real(sampled), {}).operator()
+    return np.real(sampled)
+
+
+def _protocol(console, sampled, seed: int, entry, names):
+    """The operator, and the protocol with weights tuned on generated images if they are needed."""
+    import jax
+
+    from jaxip import data
+    from jaxip.cli import _maps
+
+    A = _maps.Protocol(sampled, {}).operator()
     # only TV, the wavelets and FIRENET have a weight
     if not (set(names) if names or entry else {"TV"}) & {"TV", "wavelet SR-LASSO", "FIRENET"}:
-        return A, _maps.Protocol(np.real(sampled), {})
+        return A, _maps.Protocol(sampled, {})
     keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 3), 2)
     with console.status("tuning the weights of TV, wavelets and FIRENET"):
-        others = [data.random_phantom(shape, key=key) for key in keys]
+        others = [data.random_phantom(sampled.shape, key=key) for key in keys]
         pairs = [
             (v, data.simulate(A, v, _maps.NOISE, key=k)) for v, k in zip(others, keys, strict=True)
         ]
         weights = _maps.tune(A, pairs)
     shown = ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
     say(console, f"Weights  {shown}: tuned once on two generated images, before the audit")
-    return A, _maps.Protocol(np.real(sampled), weights)
+    return A, _maps.Protocol(sampled, weights)
 
 
 def _maps_of(A, protocol, entry: str | None, names: list[str]) -> dict:
@@ -173,7 +193,12 @@ def _maps_of(A, protocol, entry: str | None, names: list[str]) -> dict:
 
 def maps_from(entry: str, A) -> dict:
     """The maps that the user's function makes for A: a dict by name, or one map."""
-    made = load_entry(entry)(A)
+    try:
+        made = load_entry(entry)(A)
+    except ValueError:
+        raise
+    except Exception as error:  # the user's own code
+        raise ValueError(f"--entry {entry} fails: {type(error).__name__}: {error}") from error
     maps = made if isinstance(made, dict) else {entry.partition(":")[2]: made}
     if not maps or not all(callable(function) for function in maps.values()):
         raise ValueError(f"--entry {entry} did not return a map or {{name: map}}")

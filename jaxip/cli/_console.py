@@ -1,29 +1,80 @@
-"""What all commands share: JAX's settings, one-line errors, whole files, timing, tables."""
+"""What all commands share: JAX's settings, one-line errors, timing, JSON."""
 
 import contextlib
+import io
 import json
 import os
 import pathlib
-import shutil
-import tempfile
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import typer
 from rich.console import Console
 
+from jaxip.cli._signals import clean_up_first
+
+MAX_SEED = 2**32 - 1  # a key of 32 bits: larger seeds would give the keys of smaller ones
+
 
 def start(*, double: bool = False) -> Console:
-    """Configure JAX for a command (compilation cache, precision) and return the console."""
-    import jax
+    """Configure JAX for a command (compilation cache, precision) and return the console.
 
-    jax.config.update("jax_enable_x64", double)
-    if jax.config.values["jax_compilation_cache_dir"] is None:
+    Exit code 2 where JAX finds no device to compute on, as with JAX_PLATFORMS=cuda without one.
+    """
+    try:
+        import jax
+
+        jax.config.update("jax_enable_x64", double)
+        cache = _cache() if jax.config.values["jax_compilation_cache_dir"] is None else None
+        if cache is not None:
+            jax.config.update("jax_compilation_cache_dir", cache)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+        jax.devices()
+    except Exception as error:  # an AssertionError without a word is among them
+        asked = os.environ.get("JAX_PLATFORMS", "")
+        words = str(error) or "it finds no device"
+        raise typer.BadParameter(f"JAX does not start, JAX_PLATFORMS={asked!r}: {words}") from error
+    clean_up_first()
+    words = None if sys.stdout is None else cast(TextIO, _Unfailing(sys.stdout))
+    return Console(file=words, highlight=False)
+
+
+def _cache() -> str | None:
+    """The folder of compiled programs, None where it cannot be written."""
+    try:
         root = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-        jax.config.update("jax_compilation_cache_dir", str(pathlib.Path(root) / "jaxip" / "cli"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-    return Console(highlight=False)
+        folder = pathlib.Path(root) / "jaxip" / "cli"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return str(folder) if os.access(folder, os.W_OK) else None
+
+
+class _Unfailing:
+    """A stream whose reader may go away, or whose disk fills: the result is written anyway."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        return self._tried(lambda: self._stream.write(text), len(text))
+
+    def flush(self) -> None:
+        self._tried(self._stream.flush, None)
+
+    def _tried(self, action: Callable[[], Any], otherwise: Any) -> Any:
+        try:
+            return action()
+        except OSError:  # to nowhere from now on
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            return otherwise
 
 
 def say(console: Console, line: str) -> None:
@@ -37,7 +88,14 @@ def bad_input() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(words_of(error)) from error
+
+
+def words_of(error: Exception) -> str:
+    """What an error says, without the number that the system gives it."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror.lower()}"
+    return str(error)
 
 
 def timed(function: Callable[[], Any]) -> tuple[Any, float, float]:
@@ -52,33 +110,11 @@ def timed(function: Callable[[], Any]) -> tuple[Any, float, float]:
     return result, seconds, max(0.0, middle - begin - seconds)
 
 
-def check_output(folder: pathlib.Path) -> None:
-    """Exit code 2 where the output folder cannot be one."""
-    if folder.exists() and not folder.is_dir():
-        raise typer.BadParameter(f"{folder} is a file, but the output is a folder")
-
-
-def check_report(folder: pathlib.Path) -> None:
-    """Exit code 2 before any work where a report may not be written."""
-    check_output(folder)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "audit.json").is_file():
-        raise typer.BadParameter(f"{folder} holds files that are no report; choose another folder")
-
-
-def write_folder(
-    folder: pathlib.Path, writers: Mapping[str, Callable[[pathlib.Path], object]]
-) -> None:
-    """Write all files beside the folder, then move them in: an interruption leaves none of them."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        for name, write in writers.items():
-            write(partial / name)
-        folder.mkdir(exist_ok=True)
-        for name in writers:
-            os.replace(partial / name, folder / name)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+def png(draw: Callable[..., Any], *args: Any) -> bytes:
+    """The bytes that `draw(stream, *args)` writes."""
+    stream = io.BytesIO()
+    draw(stream, *args)
+    return stream.getvalue()
 
 
 def write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:

@@ -5,21 +5,16 @@ from typing import Annotated
 
 import typer
 
-from jaxip.cli._console import (
-    bad_input,
-    check_output,
-    check_report,
-    say,
-    start,
-    timed,
-    write_folder,
-)
+from jaxip.cli._audit import PROTOCOL, run_audit, save_report
+from jaxip.cli._console import MAX_SEED, bad_input, png, say, start, timed, write_json
 
 RADII = (0.005, 0.01, 0.02, 0.05)
 BRAIN = 17  # the slice that is reconstructed
 VALIDATION = (8, 22)  # slices that tune the weights
 WEAK = 4.0  # dB over zero filling
 NEAR = 1.0  # dB under tuned TV that a network may be
+PICTURES = ("images.png", "errors.png")
+SUMMARY, SCHEMA = "summary.json", "jaxip-demo"
 
 
 def demo(
@@ -32,30 +27,43 @@ def demo(
         typer.Option(help="The folder to write. Default: report; demo with --no-audit."),
     ] = None,
     audit: Annotated[bool, typer.Option(help="Audit the maps.")] = True,
-    seed: Annotated[int, typer.Option(min=0, help="Of sampling, noise and attacks.")] = 2026,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MAX_SEED, help="Of sampling, noise and attacks.")
+    ] = 2026,
 ) -> None:
     """Reconstruct a real brain slice from SIMULATED k-space by five maps, and audit them.
 
     33 % of the lines, complex noise of 1 %. Writes a folder with the report; opens nothing.
     """
     out = out or pathlib.Path("report" if audit else "demo")
-    (check_report if audit else check_output)(out)
     console = start()
     with bad_input():
         x, source = _image(image)
-    A, y, protocol = _measure(console, x, source, seed, image is None)
-    maps, results = _reconstruct(console, A, y, x, protocol)
-    pictures = _pictures(x, results)
+        output = _output(out, audit)
+    with output:
+        A, y, protocol = _measure(console, x, source, seed, image is None)
+        maps, results, rows = _reconstruct(console, A, y, x, protocol)
+        pictures = _pictures(x, results)
+        if audit:
+            report = run_audit(console, maps, A, [x], [y], RADII, "quick", seed)
+            save_report(console, report, output, protocol, pictures)
+        else:
+            summary = {"schema": SCHEMA, "files": (SUMMARY, *PICTURES), "image": source}
+            summary |= {"weights": dict(protocol.weights), "maps": rows}
+            output.write({SUMMARY: lambda path: write_json(path, summary)}, pictures)
     if audit:
-        from jaxip.cli._audit import run_audit, save_report
-
-        report = run_audit(console, maps, A, [x], [y], RADII, "quick", seed)
-        save_report(console, report, out, protocol)
-        write_folder(out, pictures)
         say(console, f"Open {out / 'report.html'} in a browser. Check it: jaxip replay {out}")
     else:
-        write_folder(out, pictures)
         say(console, f"Open {out / 'images.png'} and {out / 'errors.png'}. (No audit was made.)")
+
+
+def _output(out: pathlib.Path, audit: bool):
+    from jaxip import audit as auditing
+    from jaxip import data
+
+    if audit:
+        return auditing.output_folder(out, (PROTOCOL, *PICTURES))
+    return data.OutputFolder(out, (SUMMARY, *PICTURES), mark=SUMMARY, schema=SCHEMA)
 
 
 def _image(path: pathlib.Path | None):
@@ -115,7 +123,7 @@ def _measure(console, x, source: str, seed: int, is_brain: bool):
 
 
 def _reconstruct(console, A, y, x, protocol):
-    """All maps, and their images; prints the table and what is proved."""
+    """All maps, their images and a line of words for each; prints them and what is proved."""
     from rich.table import Table
 
     from jaxip import metrics
@@ -126,7 +134,7 @@ def _reconstruct(console, A, y, x, protocol):
     table.add_column("map", no_wrap=True)
     for name in ("error", "PSNR", "SSIM", "gap", "seconds", "compile"):
         table.add_column(name, justify="right", no_wrap=True)
-    results, statements, psnr = {}, [], {}
+    results, rows, statements, psnr = {}, {}, [], {}
     for name, reconstruct in maps.items():
         with console.status(f"{name}: reconstructing"):
             image, gap, statement, seconds, compiling = _apply(reconstruct, y)
@@ -134,6 +142,7 @@ def _reconstruct(console, A, y, x, protocol):
         row = (metrics.relative_error(image, x), psnr[name], metrics.ssim(image, x, 1.0))
         figures = [f"{row[0]:.4f}", f"{row[1]:.2f}", f"{row[2]:.4f}", gap]
         table.add_row(name, *figures, f"{seconds:.2f}", f"{compiling:.1f}")
+        rows[name] = f"error {figures[0]}, PSNR {figures[1]}, SSIM {figures[2]}; {statement}"
         statements.append(f"  {name}: {statement}")
     console.print(table)
     say(console, "What is proved, about the objective of each map, never about anatomy:")
@@ -145,7 +154,7 @@ def _reconstruct(console, A, y, x, protocol):
     short = psnr["TV"] - psnr["U-Net"]
     if short > NEAR:
         say(console, f"The shipped U-Net is weak: {short:.1f} dB under TV with its tuned weight.")
-    return maps, results
+    return maps, results, rows
 
 
 def _apply(reconstruct, y):
@@ -172,12 +181,12 @@ def _apply(reconstruct, y):
 
 
 def _pictures(x, results):
-    """Writers of the two overview figures."""
+    """What draws the two overview figures."""
     from jaxip import plotting
 
-    errors = plotting.error_maps(results, x, gain=5, columns=len(results))
-    images = plotting.image_grid({"truth": x, **results}, columns=3, window=(0.0, 1.0))
+    errors = lambda: plotting.error_maps(results, x, gain=5, columns=len(results))
+    images = lambda: plotting.image_grid({"truth": x, **results}, columns=3, window=(0.0, 1.0))
+    figures = dict(zip(PICTURES, (images, errors), strict=True))
     return {
-        "images.png": lambda path: plotting.save_figure(path, images),
-        "errors.png": lambda path: plotting.save_figure(path, errors),
+        name: lambda f=figure: png(plotting.save_figure, f()) for name, figure in figures.items()
     }

@@ -18,7 +18,7 @@ def load_entry(entry: str) -> Callable:
         sys.path.insert(0, os.getcwd())
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that ends itself
         raise ValueError(f"--entry: cannot import {module_name}: {error}") from error
     function = getattr(module, name, None)
     if not callable(function):

@@ -6,10 +6,18 @@ from typing import Annotated
 
 import typer
 
-from jaxip.cli._console import bad_input, check_output, say, start, write_folder, write_json
-from jaxip.cli._kspace import Method, ZeroFrequency, operator_of, problem_of, read_kspace
+from jaxip.cli._console import bad_input, png, say, start, write_json
+from jaxip.cli._kspace import (
+    Method,
+    ZeroFrequency,
+    objective_scale,
+    operator_of,
+    problem_of,
+    read_kspace,
+)
 
-FILES = ("image.npy", "image.png", "summary.json", "report.html")
+FILES = ("image.npy", "summary.json", "image.png", "report.html")
+SCHEMA = "jaxip-reconstruction"
 
 
 def reconstruct(
@@ -19,7 +27,7 @@ def reconstruct(
     ],
     mask: Annotated[
         pathlib.Path | None,
-        typer.Option(help=".npy [h, w], 1 where measured. Default: data != 0."),
+        typer.Option(help=".npy [h, w], 1 where measured. Default: where the data are not 0."),
     ] = None,
     method: Annotated[Method, typer.Option(help="Wavelet SR-LASSO, or TV.")] = Method.wavelet,
     weight: Annotated[
@@ -29,7 +37,13 @@ def reconstruct(
         "reconstruction"
     ),
     gap: Annotated[float | None, typer.Option(help="Relative gap asked for. Default 1e-4.")] = None,
-    max_steps: Annotated[int, typer.Option(min=1, help="Give up after as many steps.")] = 10_000,
+    max_steps: Annotated[
+        int, typer.Option(min=1, max=10**7, help="Give up after as many steps.")
+    ] = 10_000,
+    coil_axis: Annotated[
+        int | None,
+        typer.Option(min=0, max=2, help="Which holds the coils. Default 0, where it is short."),
+    ] = None,
     zero_frequency: Annotated[
         ZeroFrequency, typer.Option(help="Where the zero frequency stands in FILE and MASK.")
     ] = ZeroFrequency.centre,
@@ -41,21 +55,28 @@ def reconstruct(
     A is the unitary Fourier transform on the samples measured, with several coils after their
     sensitivity maps, which ESPIRiT finds from the fully sampled centre.
     """
-    check_output(out)
     _check_numbers(weight, gap)
     console = start(double=double)
+    from jaxip import data
+
     with bad_input():
-        y, sampled = read_kspace(file, mask, zero_frequency)
-        with console.status("estimating the coil maps"):
-            A = operator_of(y, sampled)
-        problem, used = problem_of(A, y, sampled, method, weight)
-    solution, seconds = _solve(console, problem, y, method, gap, max_steps)
-    summary = _summary(solution, method, used, seconds)
-    summary |= {"file": file.name, "shape": list(y.shape), "sampled": float(sampled.mean())}
-    summary["coils"] = 1 if y.ndim == 2 else y.shape[0]
-    _write(out, A, y, solution.image, summary)
-    say(console, f"{method} with weight {used:g}, {100 * sampled.mean():.1f} % sampled")
-    say(console, f"{summary['status']}; this is about the objective, never about anatomy")
+        measured = read_kspace(file, mask, zero_frequency, coil_axis)
+        output = data.OutputFolder(out, FILES, mark="summary.json", schema=SCHEMA)
+    y, sampled, scale, notes = measured
+    with output:
+        with bad_input():
+            with console.status("estimating the coil maps"):
+                A = operator_of(y, sampled)
+            problem, used = problem_of(A, measured, method, weight)
+        for note in notes:
+            say(console, note)
+        solution, seconds = _solve(console, problem, y, method, gap, max_steps)
+        summary = _summary(solution, method, used, seconds, objective_scale(method, scale))
+        summary |= {"file": file.name, "shape": list(y.shape), "sampled": float(sampled.mean())}
+        summary |= {"coils": 1 if y.ndim == 2 else y.shape[0], "notes": list(notes)}
+        say(console, f"{method} with weight {used:g}, {100 * sampled.mean():.1f} % sampled")
+        say(console, f"{summary['status']}; this is about the objective, never about anatomy")
+        output.write(*_files(A, y, solution.image, scale, summary))
     say(console, f"Wrote {', '.join(FILES)} to {out}")
     if summary["status_code"] >= 3:
         raise typer.Exit(1)
@@ -65,6 +86,8 @@ def _check_numbers(weight: float | None, gap: float | None) -> None:
     for name, value in (("--weight", weight), ("--gap", gap)):
         if value is not None and not 0 < value < float("inf"):
             raise typer.BadParameter(f"{name} must be finite and positive, but is {value:g}")
+    if gap is not None and gap >= 1:
+        raise typer.BadParameter(f"--gap is relative, under 1, but is {gap:g}")
 
 
 def _solve(console, problem, y, method: Method, gap: float | None, max_steps: int):
@@ -83,15 +106,20 @@ def _solve(console, problem, y, method: Method, gap: float | None, max_steps: in
     return solution, time.perf_counter() - begin
 
 
-def _summary(solution, method: Method, weight: float, seconds: float) -> dict:
-    """One JSON object; the status stands in one string with its statement."""
+def _summary(solution, method: Method, weight: float, seconds: float, scale: float) -> dict:
+    """One JSON object; the status stands in one string with its statement.
+
+    `scale` takes objective and bound to the units of the file.
+    """
     import jaxip as ip
 
     return {
+        "schema": SCHEMA,
+        "files": FILES,
         "method": str(method),
         "weight": float(weight),
-        "objective": float(solution.objective),
-        "bound": float(solution.bound),
+        "objective": scale * float(solution.objective),
+        "bound": scale * float(solution.bound),
         "gap": float(solution.gap),
         "status": f"{ip.status_name(solution.status)}: {solution.reason}",
         "status_code": int(solution.status),
@@ -101,20 +129,30 @@ def _summary(solution, method: Method, weight: float, seconds: float) -> dict:
     }
 
 
-def _write(out: pathlib.Path, A, y, image, summary: dict) -> None:
+def _files(A, y, image, scale: float, summary: dict):
+    """Writers and pictures, drawn from the image that the solver saw: grey is relative."""
     import numpy as np
 
     from jaxip import plotting
 
     array = np.asarray(image)
-    page = _page(A, y, array, summary)
-    writers = {
-        "image.npy": lambda path: np.save(path, array),
-        "image.png": lambda path: plotting.save_grey(path, np.abs(array)),
+    page = lambda: _page(A, y, array, summary).encode("utf-8", "replace")
+    return {
+        "image.npy": lambda path: np.save(path, _scaled(array, scale)),
         "summary.json": lambda path: write_json(path, summary),
-        "report.html": lambda path: path.write_text(page, encoding="utf-8"),
+    }, {
+        "image.png": lambda: png(plotting.save_grey, np.abs(array)),
+        "report.html": page,
     }
-    write_folder(out, {name: writers[name] for name in FILES})
+
+
+def _scaled(image, scale: float):
+    """`scale * image`, in double precision where single would not hold it."""
+    import numpy as np
+
+    wide = image.astype(np.complex128) * scale
+    fits = 2.0**-100 < np.max(np.abs(wide)) < 2.0**120 or not np.any(wide)
+    return wide.astype(image.dtype) if fits else wide
 
 
 def _page(A, y, image, summary: dict) -> str:

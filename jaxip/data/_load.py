@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import stat
 
 import numpy as np
 
@@ -11,16 +12,15 @@ Path = str | os.PathLike
 def load_image(path: Path) -> np.ndarray:
     """The image in a file, as a finite float64 or complex128 array `(h, w)`.
 
-    By suffix: `.png` (grey only; values divided by 255 or 65535), `.nii` and `.nii.gz` (the
+    By suffix: `.png` (grey, or colour whose channels agree and that is opaque; values divided by
+    255 or 65535), `.nii` and `.nii.gz` (the
     middle slice along the third axis of the first volume), `.dcm` (rescaled to its units), `.npy`
     (real or complex). Nothing else is rescaled, cropped or rotated.
 
-    Raises: FileNotFoundError; ValueError for a colour image, a file that is truncated or of
-    another kind, an array that is not 2-D, and entries that are not finite.
+    Raises: OSError for no file, a folder, a file that may not be read; ValueError for colours, a
+    file that is truncated or of another kind, an array that is not 2-D, entries not finite.
     """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    path = _checked(path)
     image = np.asarray(_reader(path)(path))
     if image.ndim != 2 or image.size == 0:
         raise ValueError(f"{path} holds an array of shape {image.shape}, but an image is 2-D")
@@ -32,9 +32,7 @@ def load_array(path: Path) -> np.ndarray:
 
     Raises: as `load_image`.
     """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    path = _checked(path)
     if path.suffix.lower() != ".npy":
         raise ValueError(f"{path}: a .npy file is needed")
     return check_numbers(path, np.asarray(_npy(path)))
@@ -51,6 +49,26 @@ def check_numbers(path: Path, array: np.ndarray) -> np.ndarray:
     return wide
 
 
+def _checked(path: Path) -> pathlib.Path:
+    """The path, if there is a file that can be opened and holds something."""
+    path = pathlib.Path(path)
+    try:
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode):
+            path.open("rb").close()
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        words = "no such file" if missing else str(error.strerror).lower()
+        raise type(error)(f"{path}: {words}") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(f"{path} is a folder, but a file is needed")
+    if not stat.S_ISREG(found.st_mode):  # reading it might never end
+        raise ValueError(f"{path} is a pipe or a device, but a file is needed")
+    if found.st_size == 0:
+        raise ValueError(f"{path} is empty: it is damaged, or was never written")
+    return path
+
+
 def _reader(path: pathlib.Path):
     name = path.name.lower()
     readers = {".png": _png, ".nii": _nifti, ".nii.gz": _nifti, ".dcm": _dicom, ".npy": _npy}
@@ -65,12 +83,24 @@ def _png(path: pathlib.Path) -> np.ndarray:
 
     def read():
         with Image.open(path, formats=["PNG"]) as image:
-            return image.mode, np.asarray(image)
+            mode = image.mode
+            if mode in ("1", "L", "I", "I;16"):
+                return mode, np.asarray(image)
+            return mode, np.asarray(image.convert("RGBA"))
 
     mode, values = _guarded(path, "PNG", read)
-    if mode not in ("1", "L", "I", "I;16"):
-        raise ValueError(f"{path} is a colour PNG (mode {mode}); give a grey one")
+    if values.ndim == 3:
+        if path.read_bytes()[_DEPTH] == 16:  # pillow keeps 8 of the 16 bits
+            raise ValueError(f"{path} is a colour PNG (mode {mode}) of 16 bits; give a grey one")
+        if np.any(values[..., :3] != values[..., :1]):
+            raise ValueError(f"{path} is a colour PNG (mode {mode}); give a grey one")
+        if np.any(values[..., 3] != 255):
+            raise ValueError(f"{path} is transparent in places (mode {mode}); give a grey one")
+        return values[..., 0] / 255.0
     return values / (65535.0 if mode.startswith("I") else 255.0 if mode == "L" else 1.0)
+
+
+_DEPTH = 24  # the byte of a PNG that holds the bits of a channel
 
 
 def _nifti(path: pathlib.Path) -> np.ndarray:
@@ -100,7 +130,8 @@ _RESCALE = (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
 
 
 def _npy(path: pathlib.Path) -> np.ndarray:
-    return _guarded(path, ".npy", lambda: np.load(path, allow_pickle=False))
+    # mapped: a header that claims more than the file holds is refused, nothing is allocated
+    return np.array(_guarded(path, ".npy", lambda: np.lib.format.open_memmap(path, mode="r")))
 
 
 def _guarded(path: pathlib.Path, kind: str, read):

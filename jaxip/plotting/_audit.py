@@ -9,9 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
+from jaxip.plotting._style import in_default_style
+
 MARKERS = "osD^v<>ph*"
 
 
+@in_default_style
 def audit_figures(report: Any) -> dict[str, Any]:
     """The figures of a report: `errors` and `ratios` per image (SVG), `strips` per case (PNG).
 
@@ -28,6 +31,7 @@ def audit_figures(report: Any) -> dict[str, Any]:
     }
 
 
+@in_default_style
 def audit_errors(report: Any, image: int = 0) -> Figure:
     """`|f(y+e) - x| / |x|` against `|e| / |y|`: worst found, random noise, and clean."""
     figure, axis = _axes()
@@ -46,6 +50,7 @@ def audit_errors(report: Any, image: int = 0) -> Figure:
     return figure
 
 
+@in_default_style
 def audit_ratios(report: Any, image: int = 0) -> Figure:
     """The amplification against `|e| / |y|`: worst found, random noise, and what is allowed."""
     figure, axis = _axes()
@@ -67,6 +72,7 @@ def audit_ratios(report: Any, image: int = 0) -> Figure:
     return figure
 
 
+@in_default_style
 def audit_strip(report: Any, name: str, image: int = 0) -> Figure:
     """x, `A^H e`, f(y), f(y+e) and their difference at the largest radius, in one grey window.
 
@@ -91,6 +97,7 @@ def audit_strip(report: Any, name: str, image: int = 0) -> Figure:
     return _strip(panels, high, title)
 
 
+@in_default_style
 def svg_uri(figure: Figure) -> str:
     """The figure as an SVG data URI."""
     stream = io.BytesIO()
@@ -98,6 +105,7 @@ def svg_uri(figure: Figure) -> str:
     return _uri("image/svg+xml", stream)
 
 
+@in_default_style
 def png_uri(figure: Figure) -> str:
     """The figure as a PNG data URI."""
     stream = io.BytesIO()

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from jaxip.plotting._style import in_default_style
+
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]  # label to (x, y)
 MARKERS = "osD^v<>ph*"
 
 
+@in_default_style
 def curves(
     lines: Curves, *, xlabel: str, ylabel: str, logx: bool = False, logy: bool = False
 ) -> Figure:

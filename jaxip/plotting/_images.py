@@ -3,15 +3,19 @@
 import math
 import pathlib
 from collections.abc import Mapping
+from typing import BinaryIO
 
 import numpy as np
-from matplotlib import image as matplotlib_image
 from matplotlib.figure import Figure
+from PIL import Image
+
+from jaxip.plotting._style import in_default_style
 
 Images = Mapping[str, np.ndarray]  # title to image; complex images are shown by their modulus
 SIZE = 2.6  # inches of the longer side of one panel
 
 
+@in_default_style
 def image_grid(
     images: Images, *, window: tuple[float, float] | None = None, columns: int = 4
 ) -> Figure:
@@ -29,6 +33,7 @@ def image_grid(
     return figure
 
 
+@in_default_style
 def error_maps(
     images: Images, reference: np.ndarray, *, gain: float = 10.0, columns: int = 4
 ) -> Figure:
@@ -53,18 +58,31 @@ def error_maps(
     return figure
 
 
-def save_figure(path: str | pathlib.Path, figure: Figure) -> None:
-    """Write the figure; the format follows the suffix (png, svg, pdf)."""
+@in_default_style
+def save_figure(path: str | pathlib.Path | BinaryIO, figure: Figure) -> None:
+    """Write the figure; the format follows the suffix (png, svg, pdf), PNG for a stream."""
     figure.savefig(path, dpi=150)
 
 
 def save_grey(
-    path: str | pathlib.Path, image: np.ndarray, window: tuple[float, float] | None = None
+    path: str | pathlib.Path | BinaryIO,
+    image: np.ndarray,
+    window: tuple[float, float] | None = None,
 ) -> None:
-    """Write the modulus of an image as a grey PNG, one pixel each, black and white at `window`."""
-    shown = magnitude(image)
+    """Write the modulus of an image as a grey PNG of 16 bits, black and white at `window`.
+
+    One pixel each, row 0 at the top: `data.load_image` gives `(image - black) / (white - black)`
+    again, to 1 / 65535. Values outside are black or white. Raises: ValueError for NaN.
+    """
+    shown = magnitude(image).astype(np.float64)
+    if np.any(np.isnan(shown)):
+        raise ValueError(f"{np.isnan(shown).sum()} of {shown.size} pixels are NaN")
     low, high = _window(shown) if window is None else window
-    matplotlib_image.imsave(path, shown, cmap="gray", vmin=low, vmax=high, format="png")
+    if not low < high:
+        raise ValueError(f"a window takes black < white, but got {low} and {high}")
+    # the halves keep white - black finite
+    share = (np.clip(shown, low, high) / 2 - low / 2) / (high / 2 - low / 2)
+    Image.fromarray(np.rint(65535 * share).astype(np.uint16)).save(path, format="PNG")
 
 
 def magnitude(image) -> np.ndarray:

@@ -35,7 +35,7 @@ def test_error_maps_state_their_gain_and_show_phase(images):
 def test_saved_files(images, tmp_path):
     plotting.save_grey(tmp_path / "image.png", np.eye(9, 7))
     pixels = matplotlib_image.imread(tmp_path / "image.png")
-    assert pixels.shape[:2] == (9, 7) and np.array_equal(pixels[..., 0], np.eye(9, 7))
+    assert np.array_equal(pixels, np.eye(9, 7))
     for name in ("grid.png", "grid.svg"):
         plotting.save_figure(tmp_path / name, plotting.image_grid(images))
         assert (tmp_path / name).stat().st_size > 1000
