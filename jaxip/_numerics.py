@@ -44,6 +44,33 @@ def planewise(function: Callable[..., Array], *arrays: Array) -> Array:
     return jax.lax.complex(real, function(*(array.imag for array in arrays)))
 
 
+def matvec(matrix: Array, x: Array) -> Array:
+    """`M x` for one vector, at the highest precision.
+
+    Under vmap and jit, jaxlib 0.10.2 on CPU (jax-ml/jax#39103) gives wrong values where a product
+    with 3, 5, 6 or 7 columns is fused with the reduction behind it: columns of zeros make them a
+    power of two. The transpose is `vecmat`, which goes the same way.
+    """
+    wide = _even(matrix)
+    extra = wide.shape[1] - matrix.shape[1]
+    padded = jnp.pad(x, [(0, extra)]) if extra else x
+    return jnp.matmul(wide, padded, precision=jax.lax.Precision.HIGHEST)
+
+
+def vecmat(y: Array, matrix: Array) -> Array:
+    """`y^T M` for one vector, at the highest precision: see `matvec`."""
+    product = jnp.matmul(y, _even(matrix), precision=jax.lax.Precision.HIGHEST)
+    return product[: matrix.shape[1]]
+
+
+def _even(matrix: Array) -> Array:
+    """The matrix, 3 columns filled up to 4 and 5, 6 or 7 to 8."""
+    columns = matrix.shape[1]
+    if not 2 < columns < 8:
+        return matrix
+    return jnp.pad(matrix, [(0, 0), (0, (1 << (columns - 1).bit_length()) - columns)])
+
+
 def gradient(function: Callable, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False):
     """`d f / d re + i d f / d im`: the direction of steepest ascent of a real-valued `function`.
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import as_array, as_sizes, check_finite, of_kind, shown
-from jaxip._numerics import abs2
+from jaxip._numerics import abs2, matvec, vecmat
 from jaxip._types import Array, Inexact, PRNGKeyArray, PyTree, Scalar, Structure
 from jaxip.operators._bracket import as_bracket, gram_bracket
 from jaxip.operators._doors import auto_rmv
@@ -96,11 +96,11 @@ class Matrix(AbstractLinearOperator):
         check_finite("matrix", self.matrix)
 
     def mv(self, x: PyTree) -> PyTree:
-        return jnp.matmul(self.matrix, x, precision=jax.lax.Precision.HIGHEST)
+        return matvec(self.matrix, x)
 
     def rmv(self, y: PyTree) -> PyTree:
         # conj(conj(y) M) reads M row by row; M^H y would be three times slower on CPU
-        return jnp.conj(jnp.matmul(jnp.conj(y), self.matrix, precision=jax.lax.Precision.HIGHEST))
+        return jnp.conj(vecmat(jnp.conj(y), self.matrix))
 
     def in_structure(self) -> Structure:
         return jax.ShapeDtypeStruct((self.matrix.shape[1],), self.matrix.dtype)

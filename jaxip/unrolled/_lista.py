@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._module import Module
+from jaxip._numerics import matvec
 from jaxip._tree import with_precision
 from jaxip._types import Array, Float, Inexact, Scalar
 from jaxip.operators import Matrix, check_replaces
@@ -84,13 +85,14 @@ class LISTA(AbstractLISTA):
         """`B = tau A^H`, `W = I - B A`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA."""
         A, tau, thresholds = _begin(problem, num_layers, selection)
         B = tau * jnp.conj(A.T)
-        W = jnp.eye(A.shape[1], dtype=A.dtype) - _matmul(B, A)
+        product = jnp.matmul(B, A, precision=jax.lax.Precision.HIGHEST)
+        W = jnp.eye(A.shape[1], dtype=A.dtype) - product
         layers = {"W": (W,) * num_layers, "B": (B,) * num_layers}
         return cls(**layers, thresholds=thresholds, selection=selection)
 
     def points(self):
         pairs = zip(self.W, self.B, strict=True)
-        return [lambda x, y, W=W, B=B: _matmul(W, x) + _matmul(B, y) for W, B in pairs]
+        return [lambda x, y, W=W, B=B: matvec(W, x) + matvec(B, y) for W, B in pairs]
 
     def structure(self):
         return jax.ShapeDtypeStruct(self.W[0].shape[:1], self.W[0].dtype)
@@ -238,7 +240,3 @@ def _begin(problem: Lasso, num_layers: int, selection) -> tuple[Array, Scalar, A
     tau = jnp.asarray(1 / (SLACK * size * size), jnp.finfo(A.dtype).dtype)
     threshold = (tau * problem.weight * problem.weights).astype(tau.dtype)
     return A, tau, jnp.broadcast_to(threshold, (num_layers, *threshold.shape))
-
-
-def _matmul(a: Array, b: Array) -> Array:
-    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
