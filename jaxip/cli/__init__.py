@@ -7,6 +7,7 @@ import sys
 
 try:
     import io
+    import os
     from typing import Annotated
 
     import typer
@@ -17,7 +18,7 @@ try:
     from jaxip.cli._group import OneLineGroup
     from jaxip.cli._reconstruct import reconstruct
     from jaxip.cli._replay import replay
-    from jaxip.cli._signals import leave_at_once
+    from jaxip.cli._signals import INTERRUPTED, leave_at_once
 except KeyboardInterrupt:  # these imports are half of what `jaxip --help` takes
     sys.stderr.write("jaxip: interrupted\n")
     raise SystemExit(130) from None
@@ -57,5 +58,9 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # names of files may be any bytes
     try:
         app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            os._exit(INTERRUPTED)  # a solve still runs in a thread of JAX, and would outlive python
+        raise
     finally:
         leave_at_once()

@@ -15,6 +15,7 @@ CENTRE = 0.08  # of the lines, all sampled
 NOISE = 0.01  # |e| / |y|
 MAX_STEPS = 4000  # one number everywhere: another one compiles anew
 FIRENET_STEPS = 400  # ten restarts of 40
+TUNED = ("TV", "wavelet", "FIRENET")  # the weights
 NAMES = ("zero filling", "TV", "wavelet SR-LASSO", "FIRENET", "U-Net")
 
 
@@ -40,10 +41,20 @@ class Protocol:
     def load(cls, path: pathlib.Path) -> "Protocol":
         """Raises: ValueError, OSError where the file is not what `save` writes."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                return cls(stored["mask"], json.loads(str(stored["weights"])))
-        except (ValueError, KeyError, EOFError) as error:
+            # np.load of a path leaves a damaged file open
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+                mask, weights = (
+                    np.asarray(stored["mask"], float),
+                    json.loads(str(stored["weights"])),
+                )
+            weights = {name: float(weights[name]) for name in TUNED if weights}
+        except OSError:
+            raise
+        except Exception as error:  # zip, JSON and numpy each have their own for a damaged file
             raise ValueError(f"{path} is no protocol of built-in maps") from error
+        if mask.ndim != 2 or not all(0 < weight < np.inf for weight in weights.values()):
+            raise ValueError(f"{path} is no protocol of built-in maps: no mask, or no weights")
+        return cls(mask, weights)
 
 
 def lines(shape: tuple[int, int], seed: int) -> np.ndarray:

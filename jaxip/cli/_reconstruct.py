@@ -42,7 +42,7 @@ def reconstruct(
     ] = 10_000,
     coil_axis: Annotated[
         int | None,
-        typer.Option(min=0, max=2, help="Which holds the coils. Default 0, where it is short."),
+        typer.Option(min=0, max=2, help="Axis of the coils. Default 0, if h and w are twice it."),
     ] = None,
     zero_frequency: Annotated[
         ZeroFrequency, typer.Option(help="Where the zero frequency stands in FILE and MASK.")

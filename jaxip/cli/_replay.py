@@ -28,7 +28,7 @@ def replay(
         names = _maps.NAMES if protocol.weights else ("zero filling", "U-Net")
         maps = _maps.make_maps(A, protocol.weights, names)
         maps |= {} if entry is None else maps_from(entry, A)
-    with console.status("replaying the witnesses"):
+    with bad_input(), console.status("replaying the witnesses"):
         outcome = auditing.replay(folder, maps, A)
     for line in outcome.lines:
         say(console, line)

@@ -12,6 +12,7 @@ import pytest
 
 import jaxip as ip
 from jaxip import audit, operators, problems
+from jaxip.data import OutputError
 
 SHAPE = (12, 12)
 
@@ -182,6 +183,29 @@ def test_an_interruption_leaves_the_old_report(report, folder):
     with pytest.raises(ValueError):
         report.save(foreign)
     assert (foreign / "thesis.txt").read_text() == "keep me"
+
+
+def test_a_figure_that_fails_loses_no_witness(report, tmp_path):
+    def no_latex(report):
+        raise RuntimeError("Failed to process string with tex")
+
+    with pytest.raises(OutputError, match="report.html could not be drawn .Failed to process"):
+        report.save(tmp_path / "report", figures=no_latex)
+    written = sorted(p.name for p in (tmp_path / "report").iterdir())
+    assert written == ["audit.json", "verify.py", "witnesses.npz"]
+    assert audit.replay(tmp_path / "report").passed
+
+
+def test_a_file_beside_a_report_is_not_replaced(report, tmp_path):
+    """A report lists its files, and a name alone makes no file one of them."""
+    folder = report.save(tmp_path / "report", figures=_figures)
+    listed = json.loads((folder / "audit.json").read_text())["files"]
+    assert sorted(listed) == sorted(p.name for p in folder.iterdir())
+    (folder / "images.png").write_text("mine")
+    with pytest.raises(ValueError, match="images.png of another origin"):
+        audit.output_folder(folder, ("images.png",))
+    report.save(folder, figures=_figures)
+    assert (folder / "images.png").read_text() == "mine"
 
 
 def test_bad_arguments(setting):

@@ -95,9 +95,13 @@ def test_entries_that_are_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "faulty_maps.py").write_text("def none(A):\n    return {}\n")
     (tmp_path / "broken_maps.py").write_text("import not_a_module_at_all\n")
+    (tmp_path / "ending_maps.py").write_text("raise SystemExit('usage:')\n")
+    (tmp_path / "failing_maps.py").write_text("def f(A):\n    return A['one']\n")
     assert "pkg.mod:name" in refused("audit", "--entry", "nothing")
     assert "cannot import" in refused("audit", "--entry", "not_a_module:f")
     assert "cannot import" in refused("audit", "--entry", "broken_maps:f")
+    assert "cannot import" in refused("audit", "--entry", "ending_maps:f")
+    assert "failing_maps:f fails: TypeError" in refused("audit", "--entry", "failing_maps:f")
     assert "no function" in refused("audit", "--entry", "faulty_maps:f")
     assert "did not return" in refused("audit", "--entry", "faulty_maps:none")
 
