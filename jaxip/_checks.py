@@ -78,7 +78,7 @@ def of_kind(structure: Structure, value: PyTree) -> PyTree:
 
     def leaf(declared, v):
         cplx = jnp.issubdtype(declared.dtype, jnp.complexfloating)
-        return v.astype(jnp.result_type(v.dtype, jnp.complex64)) if cplx else v
+        return v.astype(np.result_type(v.dtype, np.complex64)) if cplx else v
 
     return jax.tree.map(leaf, structure, value)
 

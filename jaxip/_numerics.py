@@ -5,6 +5,7 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxip._types import Array, PyTree
 
@@ -31,6 +32,12 @@ def modulus(z: Array) -> Array:
 def scaled(factor: Array | float, z: Array) -> Array:
     """`factor * z` for a real factor, by planes: XLA on CPU multiplies it as a complex number."""
     return planewise(lambda plane: factor * plane, z)
+
+
+def times(a: Array, b: Array) -> Array:
+    """`a b` in the dtype that holds both, also where JAX promotes nothing by itself ('strict')."""
+    kind = np.result_type(a.dtype, b.dtype)
+    return a.astype(kind) * b.astype(kind)
 
 
 def planewise(function: Callable[..., Array], *arrays: Array) -> Array:

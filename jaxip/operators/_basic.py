@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import as_array, as_sizes, check_finite, of_kind, shown
-from jaxip._numerics import abs2, matvec, vecmat
+from jaxip._numerics import abs2, matvec, times, vecmat
 from jaxip._types import Array, Inexact, PRNGKeyArray, PyTree, Scalar, Structure
 from jaxip.operators._bracket import as_bracket, gram_bracket
 from jaxip.operators._doors import auto_rmv
@@ -59,10 +59,10 @@ class Diagonal(AbstractLinearOperator):
         check_finite("diagonal", self.diagonal)
 
     def mv(self, x: PyTree) -> PyTree:
-        return self.diagonal * x
+        return times(self.diagonal, x)
 
     def rmv(self, y: PyTree) -> PyTree:
-        return jnp.conj(self.diagonal) * y
+        return times(jnp.conj(self.diagonal), y)
 
     def in_structure(self) -> Structure:
         return jax.ShapeDtypeStruct(self.diagonal.shape, self.diagonal.dtype)

@@ -41,7 +41,7 @@ def _match_precision(structure: Structure, y: PyTree) -> Structure:
     def match(leaf):
         cplx = jnp.issubdtype(leaf.dtype, jnp.complexfloating)
         real = jnp.float64 if wide else jnp.float32
-        dtype = jnp.result_type(real, jnp.complex64) if cplx else np.dtype(real)
+        dtype = np.result_type(real, np.complex64) if cplx else np.dtype(real)
         return jax.ShapeDtypeStruct(leaf.shape, dtype)
 
     return jax.tree.map(match, structure)

@@ -125,7 +125,7 @@ class SubsampledFourier(AbstractLinearOperator):
         return centred_ifft(scaled(self.mask, y), self._transformed())
 
     def in_structure(self) -> Structure:
-        dtype = jnp.result_type(self.mask.dtype, jnp.complex64)
+        dtype = np.result_type(self.mask.dtype, np.complex64)
         return jax.ShapeDtypeStruct(self.mask.shape, dtype)
 
     def out_structure(self) -> Structure:

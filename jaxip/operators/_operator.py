@@ -331,7 +331,7 @@ def _multiple(gram: PyTree | None) -> Scalar | None:
 
 def _times(scalar: Array, tree: PyTree) -> PyTree:
     if jnp.iscomplexobj(scalar):
-        like = lambda v: scalar.astype(jnp.result_type(v.dtype, jnp.complex64))
+        like = lambda v: scalar.astype(np.result_type(v.dtype, np.complex64))
         return jax.tree.map(lambda v: like(v) * v, tree)
     return tree_scale(scalar, tree)
 

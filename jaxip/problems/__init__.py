@@ -6,6 +6,7 @@ from jaxip.problems._analysis import AnalysisQCBP as AnalysisQCBP
 from jaxip.problems._analysis import AnalysisSRLasso as AnalysisSRLasso
 from jaxip.problems._enclosure import is_enclosed as is_enclosed
 from jaxip.problems._kernel import blocks as blocks
+from jaxip.problems._kernel import carrier as carrier
 from jaxip.problems._kernel import kernel as kernel
 from jaxip.problems._kernel import least_gain as least_gain
 from jaxip.problems._kernel import preimage as preimage

@@ -1,14 +1,13 @@
 """Parallel MRI: several receive coils, each with its own sensitivity map."""
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxip._checks import as_array, check_finite, check_nonnegative, fits
-from jaxip._numerics import abs2
+from jaxip._numerics import abs2, times
 from jaxip._rounding import levels, pairwise_sum
 from jaxip._tree import tree_max
 from jaxip._types import Array, Complex, Float, Structure
@@ -47,29 +46,31 @@ class Sense(AbstractLinearOperator):
 
     def mv(self, x: Complex[Array, "..."]) -> Complex[Array, "coils ..."]:
         turn, weight = self._phases(x.dtype)
-        turned = turn * x
-        measure = lambda coil: weight * jnp.fft.fftn(coil * turned, axes=self._axes(), norm="ortho")
+        turned, axes = times(turn, x), self._axes()
+        measure = lambda coil: times(
+            weight, jnp.fft.fftn(times(coil, turned), axes=axes, norm="ortho")
+        )
         return lax.map(measure, self._coils()) if self.chunked else measure(self._coils())
 
     def rmv(self, y: Complex[Array, "coils ..."]) -> Complex[Array, "..."]:
         turn, weight = self._phases(y.dtype)
 
         def back(coil, data):
-            image = jnp.fft.ifftn(jnp.conj(weight) * data, axes=self._axes(), norm="ortho")
-            return jnp.conj(coil) * image
+            data = times(jnp.conj(weight), data)
+            return times(jnp.conj(coil), jnp.fft.ifftn(data, axes=self._axes(), norm="ortho"))
 
         if self.chunked:
             add = lambda total, pair: (total + back(*pair), None)
-            dtype = jnp.result_type(weight.dtype, self.maps.dtype, y.dtype)
+            dtype = np.result_type(weight.dtype, np.result_type(self.maps.dtype, y.dtype))
             total = lax.scan(add, jnp.zeros(y.shape[1:], dtype), (self._coils(), y))[0]
         else:
             total = jnp.sum(back(self._coils(), y), axis=0)
-        return jnp.conj(turn) * total
+        return times(jnp.conj(turn), total)
 
     def in_structure(self) -> Structure:
         grid = self.maps.shape[1:]
         frames = self.mask.shape[: max(self.mask.ndim - len(grid), 0)]
-        dtype = jnp.result_type(self.mask.dtype, self.maps.dtype)
+        dtype = np.result_type(self.mask.dtype, self.maps.dtype)
         return jax.ShapeDtypeStruct((*frames, *grid), dtype)
 
     def out_structure(self) -> Structure:
@@ -104,14 +105,14 @@ class Sense(AbstractLinearOperator):
         frames = (1,) * max(self.mask.ndim - len(grid), 0)
         return self.maps.reshape(coils, *frames, *grid)
 
-    def _phases(self, dtype) -> tuple[Any, Array]:
+    def _phases(self, dtype) -> tuple[Array, Array]:
         """`(p, mask * q)` with which the uncentred transform is the centred one."""
-        turn, weight = 1.0, self.mask
-        dtype = jnp.result_type(dtype, jnp.complex64)
+        turn, weight = jnp.ones((), jnp.finfo(dtype).dtype), self.mask
+        dtype = np.result_type(dtype, np.complex64)
         for axis in self._axes():
             before, after = centring(self.maps.shape[axis], dtype)
             along = (-1, *(1,) * (-axis - 1))
-            turn, weight = turn * before.reshape(along), weight * after.reshape(along)
+            turn, weight = times(turn, before.reshape(along)), times(weight, after.reshape(along))
         return turn, weight
 
 
@@ -130,10 +131,10 @@ class CoilMaps(AbstractLinearOperator):
         check_finite("maps", self.maps)
 
     def mv(self, x: Complex[Array, "..."]) -> Complex[Array, "coils ..."]:
-        return self.maps * x
+        return times(self.maps, x)
 
     def rmv(self, y: Complex[Array, "coils ..."]) -> Complex[Array, "..."]:
-        return jnp.sum(jnp.conj(self.maps) * y, axis=0)
+        return jnp.sum(times(jnp.conj(self.maps), y), axis=0)
 
     def in_structure(self) -> Structure:
         return jax.ShapeDtypeStruct(self.maps.shape[1:], self.maps.dtype)
@@ -163,4 +164,4 @@ def _largest_energy(maps: Array) -> Array:
 
 def _complex(maps) -> Array:
     array = as_array("maps", maps)
-    return array.astype(jnp.result_type(array.dtype, jnp.complex64))
+    return array.astype(np.result_type(array.dtype, np.complex64))

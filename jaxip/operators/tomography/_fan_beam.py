@@ -15,6 +15,7 @@ from jaxip.operators.tomography._radon import (
     AbstractProjector,
     as_cells,
     as_shape,
+    centred,
     check_geometry,
     cross,
     lines,
@@ -56,7 +57,7 @@ class FanBeam(AbstractProjector):
         )
         c, s = jnp.cos(angles), jnp.sin(angles)
         step = spacing / (source + behind)  # of the tangent of the fan angle
-        slopes = step * (jnp.arange(self.cells) - (self.cells - 1) / 2).astype(dtype)
+        slopes = step * centred(self.cells, dtype)
         dx = -s[:, None] + slopes * c[:, None]
         dy = c[:, None] + slopes * s[:, None]
         across, inverse_width = cross(dx, dy)

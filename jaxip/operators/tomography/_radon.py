@@ -19,6 +19,7 @@ from jaxip._checks import (
     check_positive,
     is_concrete,
 )
+from jaxip._numerics import scaled
 from jaxip._types import Array, Float, Inexact, Scalar, Structure
 from jaxip.operators._operator import AbstractLinearOperator
 from jaxip.operators.tomography._joseph import Beam, apply
@@ -60,7 +61,7 @@ class AbstractProjector(AbstractLinearOperator):
     def mv(self, x: Inexact[Array, "h w"]) -> Inexact[Array, "views cells"]:
         start, slope, beam = self.geometry(x.real.dtype)
         sums = _by_planes(lambda v: apply("sum", self.shape, v, start, slope, beam), x)
-        return sums * jnp.sqrt(1 + slope**2)
+        return scaled(jnp.sqrt(1 + slope**2), sums)
 
     def rmv(self, y: Inexact[Array, "views cells"]) -> Inexact[Array, "h w"]:
         start, slope, beam = self.geometry(y.real.dtype)
@@ -139,13 +140,18 @@ class Radon(AbstractProjector):
         )
         c, s = jnp.cos(angles), jnp.sin(angles)
         first = -spacing * (self.cells - 1) / 2 - offset
-        t = spacing * (jnp.arange(self.cells) - (self.cells - 1) / 2).astype(dtype) - offset
+        t = spacing * centred(self.cells, dtype) - offset
         dx, dy = -s[:, None], c[:, None]
         across, inverse_width = cross(dx, dy)
         pairs = jnp.ceil(jnp.max(1 / (inverse_width * spacing))).astype(jnp.int32)
         beam = Beam(c, s, first, spacing, None, across, inverse_width, pairs)
         start, slope = lines(self.shape, dx, dy, t[None, :], across)
         return start, slope, jax.tree.map(lax.stop_gradient, beam)
+
+
+def centred(cells: int, dtype) -> Array:
+    """`d - (cells - 1) / 2` for each cell d."""
+    return jnp.asarray(np.arange(cells) - (cells - 1) / 2, dtype)
 
 
 def cross(dx: Array, dy: Array) -> tuple[Array, Array]:

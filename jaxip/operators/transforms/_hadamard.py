@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 
 from jaxip._checks import as_sizes, check_nonnegative
-from jaxip._numerics import abs2
+from jaxip._numerics import abs2, scaled
 from jaxip._types import Array, Float, Inexact, Structure
 from jaxip.operators._fourier import floating_mask
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
@@ -75,13 +75,13 @@ class SubsampledHadamard(AbstractLinearOperator):
         check_nonnegative("mask", self.mask)
 
     def mv(self, x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
-        return self.mask * walsh_hadamard(x, self.order)
+        return scaled(self.mask, walsh_hadamard(x, self.order))
 
     def rmv(self, y: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
-        return walsh_hadamard(self.mask * y, self.order)
+        return walsh_hadamard(scaled(self.mask, y), self.order)
 
     def in_structure(self) -> Structure:
-        dtype = jnp.result_type(self.mask.dtype, jnp.complex64)
+        dtype = np.result_type(self.mask.dtype, np.complex64)
         return image_structure(self.mask.shape, dtype if self.dtype is None else self.dtype)
 
     def out_structure(self) -> Structure:

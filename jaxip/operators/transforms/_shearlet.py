@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import as_integers, as_sizes
-from jaxip._numerics import abs2
+from jaxip._numerics import abs2, scaled
 from jaxip._types import Array, Float, Inexact, Scalar, Structure
 from jaxip.operators._fourier import fft_rounding
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
@@ -42,11 +42,11 @@ class Shearlet(AbstractLinearOperator):
 
     def mv(self, x: Inexact[Array, "h w"]) -> Inexact[Array, "bands h w"]:
         forward, back, windows = self._transforms()
-        return back(windows * forward(x))
+        return back(scaled(windows, forward(x)))
 
     def rmv(self, y: Inexact[Array, "bands h w"]) -> Inexact[Array, "h w"]:
         forward, back, windows = self._transforms()
-        return back(jnp.sum(windows * forward(y), axis=0))
+        return back(jnp.sum(scaled(windows, forward(y)), axis=0))
 
     def level_map(self) -> np.ndarray:
         """The scale of each band, `[bands, 1, 1]`: 0 approximation, then coarsest to finest."""
