@@ -1,8 +1,10 @@
 """Solvers, the loop that proves, and derivatives of a solve."""
 
 from jaxip.solvers._adjoint import AbstractAdjoint as AbstractAdjoint
+from jaxip.solvers._adjoint import DerivativeReport as DerivativeReport
 from jaxip.solvers._adjoint import Implicit as Implicit
 from jaxip.solvers._adjoint import Unroll as Unroll
+from jaxip.solvers._adjoint import derivative_report as derivative_report
 from jaxip.solvers._adjoint import implicit_residual as implicit_residual
 from jaxip.solvers._admm import ADMM as ADMM
 from jaxip.solvers._average_restarts import AverageRestarts as AverageRestarts

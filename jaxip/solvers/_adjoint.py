@@ -1,20 +1,18 @@
 """How a solve is differentiated: through its steps, or through its optimality conditions."""
 
 import abc
-from collections.abc import Callable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._tree import from_real, structure_of, to_real, tree_norm
-from jaxip._types import Array, PyTree, Scalar
+from jaxip._tree import to_real, tree_add, tree_scale, with_precision
+from jaxip._types import Flag, PyTree, Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._active_set import finish
-from jaxip.solvers._linear import gmres_loop
 from jaxip.solvers._loop import Progress, run_scan, run_while
-from jaxip.solvers._pdhg import primal_dual_step
+from jaxip.solvers._refined import Place, System, prox_points, refined, solve_system
 
 
 class AbstractAdjoint(eqx.Module):
@@ -33,18 +31,30 @@ class Unroll(AbstractAdjoint):
 
 
 class Implicit(AbstractAdjoint):
-    """Through the fixed-point equation `(x, z) = T(x, z; problem, y)` of PDHG at the solution.
+    """Through the fixed-point equations of x and z at the solution: memory independent of steps.
 
-    The linear system is solved by GMRES in real coordinates; where its relative residual exceeds
-    `rtol` (default `1e4 eps`) the derivative is NaN, never silently wrong. Needs a solution that
-    is accurate and strictly complementary; memory independent of the number of steps.
+    The pair is first refined by at most `refine_steps` further steps in float64, then a symmetric
+    linear system is solved by MINRES with at most `max_products` products. It is solved half-way
+    too: where the answers differ by more than `rtol`, or the residual is above `rtol / 10`, the
+    derivative is NaN; `derivative_report` says why. Every number kept is within `rtol` by this
+    estimate, which is measured (`benchmarks/are_derivatives_right.py`) and not proved.
     """
 
-    rtol: float | None = eqx.field(static=True, default=None)
-    restart: int = eqx.field(static=True, default=100)
+    rtol: float = eqx.field(static=True, default=1e-2)
+    refine_steps: int = eqx.field(static=True, default=2000)
+    max_products: int = eqx.field(static=True, default=4000)
 
     def run(self, problem, y, solver, pair, goal, stop, num_checks, check_every) -> Progress:
         return _implicit_run(self, problem, y, solver, pair, goal, stop, num_checks, check_every)
+
+    def solve(self, problem, y, place: Place, right):
+        """The solution of the linear system, its change since half-way, and its residual."""
+        accuracy = 1e3 * float(jnp.finfo(right.dtype).eps)
+        return solve_system(problem, y, place, right, accuracy, self.max_products)
+
+    def holds(self, change: Scalar, residual: Scalar) -> Flag:
+        """Whether these two are small enough; false for NaN."""
+        return (change <= self.rtol) & (residual <= self.rtol / 10)
 
 
 def _implicit_run(adjoint, problem, y, solver, pair, goal, stop, num_checks, check_every):
@@ -65,53 +75,69 @@ def _implicit_run(adjoint, problem, y, solver, pair, goal, stop, num_checks, che
 
     @solved.defjvp
     def rule(primals, tangents):
-        smooth, others = primals
-        pair, aux = solved(smooth, others)
-        problem_now, y_now, *_ = assemble(smooth, others)
-        turned, still = eqx.partition((problem_now, y_now), eqx.is_inexact_array)
-        tangent = _pair_tangent(adjoint, turned, still, tangents[0], pair)
+        pair, aux = solved(*primals)
+        problem, y, *_ = assemble(*primals)
+        place = _place(adjoint, problem, y, pair)
+        tangent = _pair_tangent(adjoint, problem, y, place, tangents[0])
         return (pair, aux), (tangent, jax.tree.map(_zero_tangent, aux))
 
     pair, aux = solved(smooth, others)
     return eqx.tree_at(lambda p: p.pair, aux, pair, is_leaf=lambda leaf: leaf is None)
 
 
-def _pair_tangent(adjoint: Implicit, smooth, still, smooth_tangent, pair) -> PyTree:
-    """`(I - T_x)^{-1} T_theta theta'` for the PDHG map T with steps scaled to the solution."""
-    structure = structure_of(pair)
-    steps = _balanced_steps(eqx.combine(smooth, still)[0], pair)
+def _place(adjoint: Implicit, problem, y, pair) -> Place:
+    """The refined place of the derivative, which itself has the derivative of a solution."""
+    smooth, rest = eqx.partition((problem, y), eqx.is_inexact_array)
+    others, static = eqx.partition(rest, eqx.is_array)
 
-    def residual(vector: Array, smooth) -> Array:
+    @jax.custom_jvp
+    def found(smooth, others, pair):
+        problem, y = eqx.combine(smooth, eqx.combine(others, static))
+        return refined(problem, y, pair, adjoint.refine_steps)
+
+    @found.defjvp
+    def rule(primals, tangents):
+        place = found(*primals)
+        rest = eqx.combine(primals[1], static)
+        tangent = _pair_tangent(adjoint, *eqx.combine(primals[0], rest), place, tangents[0])
+
+        def points(smooth, pair):
+            return prox_points(eqx.combine(smooth, rest)[0], pair, place.steps)
+
+        _, moved = jax.jvp(points, (primals[0], place.pair), (tangents[0], tangent))
+        zero = jax.tree.map(jnp.zeros_like, (place.steps, place.change))
+        twice = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), moved)
+        return place, Place(tangent, zero[0], twice, zero[1])
+
+    return found(smooth, others, jax.lax.stop_gradient(pair))
+
+
+def _pair_tangent(adjoint: Implicit, problem, y, place: Place, change) -> PyTree:
+    """The derivative of (x, z) along a change of the arrays of `(problem, y)`."""
+    smooth, still = eqx.partition((problem, y), eqx.is_inexact_array)
+    (x, z), (a, c), (tau, sigma) = place.pair, place.last, place.steps
+
+    def products(smooth):
+        K = eqx.combine(smooth, still)[0].K
+        return K.rmv(z), K.mv(x)
+
+    def proxes(smooth, a, c):
         problem, y = eqx.combine(smooth, still)
-        x, z = from_real(vector, structure)
-        return to_real(primal_dual_step(problem, y, x, z, *steps)) - vector
+        return problem.prox(a, tau), problem.conj_prox(c, sigma, y)
 
-    point = to_real(pair)
-    _, right = jax.jvp(lambda s: residual(point, s), (smooth,), (smooth_tangent,))
-    _, push = jax.linearize(lambda v: residual(v, smooth), point)
-    solve = _checked_gmres(adjoint)
-    tangent = jax.lax.custom_linear_solve(lambda v: -push(v), right, solve, solve)
-    return from_real(tangent, structure)
+    _, (back, ahead) = jax.jvp(products, (smooth,), (change,))
+    shift = tree_scale(-tau, back), tree_scale(sigma, ahead)
+    _, direct = jax.jvp(proxes, (smooth, a, c), (change, *shift))
+    system = System.at(problem, y, place.steps, place.last)
 
+    def solve(_, right):
+        vector, moved, residual = adjoint.solve(problem, y, place, right)
+        return jnp.where(adjoint.holds(moved, residual), vector, jnp.nan)
 
-def _checked_gmres(adjoint: Implicit) -> Callable:
-    def solve(matvec, right):
-        rtol = 1e4 * float(jnp.finfo(right.dtype).eps) if adjoint.rtol is None else adjoint.rtol
-        x, (residual, _) = gmres_loop(matvec, right, rtol / 100, adjoint.restart, 20)
-        return jnp.where(residual <= rtol, x, jnp.nan)
-
-    return solve
-
-
-def _balanced_steps(problem: AbstractProblem, pair) -> tuple[Scalar, Scalar]:
-    # any steps give the same fixed points; these make the linear system well scaled
-    x, z = jax.lax.stop_gradient(pair)
-    _, upper = jax.lax.stop_gradient(problem.K.norm_bounds())
-    norm = jnp.where(jnp.isfinite(upper) & (upper > 0), upper, 1)
-    size_x, size_z = tree_norm(x), tree_norm(z)
-    usable = (size_x > 0) & (size_z > 0)
-    omega = jnp.where(usable, size_x / jnp.where(size_z > 0, size_z, 1), 1)
-    return omega / norm, 1 / (omega * norm)
+    vector = jax.lax.custom_linear_solve(
+        system.matvec, system.right(direct), solve, symmetric=True
+    )
+    return tree_add(system.answer(vector), direct)
 
 
 def _zero_tangent(leaf):
@@ -120,23 +146,58 @@ def _zero_tangent(leaf):
     return np.zeros(leaf.shape, jax.dtypes.float0)
 
 
-def implicit_residual(
-    problem: AbstractProblem, y: PyTree, solution, *, restart: int = 100
-) -> Scalar:
-    """`|b - (I - T_x) v| / |b|` of the linear system that `Implicit` solves, for a change of y."""
-    smooth, still = eqx.partition((problem, y), eqx.is_inexact_array)
+class DerivativeReport(eqx.Module):
+    """How far a derivative of `Implicit` is to be believed.
+
+    `change`: the relative change of its answer since half-way to the refined pair; `residual`:
+    that of the linear system; `distance`: the relative change of the refined pair in one more
+    step. `holds` is false where the derivative is NaN.
+    """
+
+    holds: Flag
+    change: Scalar
+    residual: Scalar
+    distance: Scalar
+    rtol: float = eqx.field(static=True)
+
+    @property
+    def reason(self) -> str:
+        """What holds, or what does not and the way out, in one line."""
+        change, residual = float(self.change), float(self.residual)
+        if bool(self.holds):
+            return f"implicit derivative, within {max(change, residual):.1e} by estimate"
+        far = f"the refined pair still moves by {float(self.distance):.1e} a step"
+        if not residual <= self.rtol / 10:
+            what = f"linear residual {residual:.1e}, {self.rtol / 10:.1e} needed"
+        else:
+            what = f"the derivative still changes by {change:.1e}, {self.rtol:.1e} asked; {far}"
+        return f"no derivative: {what}; ask for a smaller gap, or take adjoint=Unroll()"
+
+
+def derivative_report(
+    problem: AbstractProblem, y: PyTree, solution, *,
+    cotangent: PyTree | None = None, adjoint: Implicit | None = None,
+) -> DerivativeReport:  # fmt: skip
+    """What `jax.grad` of a loss on the image meets here; `cotangent` is the gradient of the loss.
+
+    It defaults to the image itself: the loss `|image|^2 / 2`.
+    """
+    adjoint = Implicit() if adjoint is None else adjoint
+    y = with_precision(problem.check_data(y), solution.x)
+    problem = with_precision(problem, y)
     pair = (solution.x, solution.dual)
-    structure, steps = structure_of(pair), _balanced_steps(problem, pair)
+    place = refined(problem, y, pair, adjoint.refine_steps)
+    cotangent = solution.image if cotangent is None else cotangent
+    system = System.at(problem, y, place.steps, place.last)
+    seen = lambda vector: problem.image(system.answer(vector)[0])
+    _, pull = jax.vjp(seen, jnp.zeros_like(to_real(pair)))
+    (right,) = pull(jax.tree.map(jnp.conj, cotangent))
+    _, change, residual = adjoint.solve(problem, y, place, right)
+    return DerivativeReport(
+        adjoint.holds(change, residual), change, residual, place.change, adjoint.rtol
+    )
 
-    def image(vector, smooth):
-        problem, y = eqx.combine(smooth, still)
-        x, z = from_real(vector, structure)
-        return to_real(primal_dual_step(problem, y, x, z, *steps))
 
-    point = to_real(pair)
-    change = jax.tree.map(jnp.zeros_like, smooth)
-    change = (change[0], jax.tree.map(jnp.ones_like, smooth[1]))
-    _, right = jax.jvp(lambda s: image(point, s), (smooth,), (change,))
-    _, push = jax.linearize(lambda v: image(v, smooth), point)
-    _, (residual, _) = gmres_loop(lambda v: v - push(v), right, 1e-12, restart, 20)
-    return residual
+def implicit_residual(problem: AbstractProblem, y: PyTree, solution, **options) -> Scalar:
+    """The relative residual of the linear system of `derivative_report`, with its options."""
+    return derivative_report(problem, y, solution, **options).residual

@@ -40,10 +40,10 @@ def close(problem: AbstractProblem, x: PyTree, duals: tuple[PyTree, ...], y: PyT
     """
     arrays, rest = eqx.partition((problem, x, duals, y, goal), eqx.is_inexact_array)
     arrays, static = eqx.partition(eqx.combine(jax.lax.stop_gradient(arrays), rest), eqx.is_array)
-    return _in_float64(lambda arrays: _closed(*eqx.combine(arrays, static)))(arrays)
+    return in_float64(lambda arrays: _closed(*eqx.combine(arrays, static)))(arrays)
 
 
-def _in_float64(core):
+def in_float64(core):
     """`core`, which widens by itself, kept wide under vmap.
 
     A program is batched where vmap stands, outside the context that made it wide: FFTs would fall
@@ -55,7 +55,7 @@ def _in_float64(core):
     def _(size, batched, arrays):
         axes = jax.tree.map(lambda known: 0 if known else None, batched[0])
         with jax.enable_x64(True):
-            out = _in_float64(jax.vmap(core, in_axes=(axes,), axis_size=size))(arrays)
+            out = in_float64(jax.vmap(core, in_axes=(axes,), axis_size=size))(arrays)
         return out, jax.tree.map(lambda _: True, out)
 
     return guarded

@@ -103,9 +103,9 @@ def test_reverse_through_the_unrolled_loop_and_vmap():
 def test_an_unsolved_linear_system_gives_nan_and_is_told():
     A, y, _, _ = setup(float)
     problem = problems.Lasso(operators.Matrix(A), 0.1)
-    adjoint = solvers.Implicit(rtol=1e-12, restart=1)
+    adjoint = solvers.Implicit(rtol=1e-12, max_products=4)
     slope = jax.grad(lambda y: jnp.sum(ip.solve(problem, y, gap=1e-10, adjoint=adjoint).x))(y)
     assert jnp.all(jnp.isnan(slope))
     solution = ip.solve(problem, y, gap=1e-12)
     assert solvers.implicit_residual(problem, y, solution) < 1e-10
-    assert solvers.implicit_residual(problem, y, solution, restart=1) > 1e-6
+    assert solvers.implicit_residual(problem, y, solution, adjoint=adjoint) > 1e-6
