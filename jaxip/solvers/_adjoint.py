@@ -99,7 +99,8 @@ def _place(adjoint: Implicit, problem, y, pair) -> Place:
     def rule(primals, tangents):
         place = found(*primals)
         rest = eqx.combine(primals[1], static)
-        tangent = _pair_tangent(adjoint, *eqx.combine(primals[0], rest), place, tangents[0])
+        problem, y = eqx.combine(primals[0], rest)
+        tangent = _pair_tangent(adjoint, problem, y, place, tangents[0])
 
         def points(smooth, pair):
             return prox_points(eqx.combine(smooth, rest)[0], pair, place.steps)

@@ -97,7 +97,8 @@ def refined(problem: AbstractProblem, y: PyTree, pair, num_steps: int) -> Place:
     def core(arrays):
         problem, y, pair = eqx.combine(arrays, static)
         with jax.enable_x64(True):
-            place = _settle(*to_float64((problem, y, pair)), num_steps, inward)
+            problem, y, pair = to_float64((problem, y, pair))
+            place = _settle(problem, y, pair, num_steps, inward)
         return with_precision(place, pair)
 
     return in_float64(core)(arrays)
@@ -193,7 +194,8 @@ def solve_system(problem, y, place: Place, right: Array, accuracy: float, max_pr
     def core(arrays):
         right = eqx.combine(arrays, static)[-1]
         with jax.enable_x64(True):
-            found = _solve_twice(*to_float64(eqx.combine(arrays, static)), accuracy, max_products)
+            problem, y, place, wide = to_float64(eqx.combine(arrays, static))
+            found = _solve_twice(problem, y, place, wide, accuracy, max_products)
         return with_precision(found, right)
 
     return in_float64(core)(arrays)
