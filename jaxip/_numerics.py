@@ -1,5 +1,6 @@
 """Complex-correct derivatives and moduli: where JAX and mathematics differ."""
 
+import functools
 from collections.abc import Callable
 
 import equinox as eqx
@@ -38,6 +39,20 @@ def times(a: Array, b: Array) -> Array:
     """`a b` in the dtype that holds both, also where JAX promotes nothing by itself ('strict')."""
     kind = np.result_type(a.dtype, b.dtype)
     return a.astype(kind) * b.astype(kind)
+
+
+def promoting(function: Callable) -> Callable:
+    """`function` under JAX's standard promotion: real times complex, count times number.
+
+    For what works inside with dtypes of its own, where the caller has set 'strict'.
+    """
+
+    @functools.wraps(function)
+    def inside(*args, **kwargs):
+        with jax.numpy_dtype_promotion("standard"):
+            return function(*args, **kwargs)
+
+    return inside
 
 
 def planewise(function: Callable[..., Array], *arrays: Array) -> Array:

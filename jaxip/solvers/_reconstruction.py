@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from jaxip._checks import as_scalar
 from jaxip._module import Module
+from jaxip._numerics import promoting
 from jaxip._tree import with_precision
 from jaxip._types import PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator, check_replaces
@@ -99,6 +100,7 @@ class UnrolledReconstruction(Module):
         weight = "" if omega is None else f", primal weight {float(omega):.3g}"
         return f"{self.num_steps} steps of {solver}{weight}"
 
+    @promoting
     def __call__(self, y: PyTree) -> PyTree:
         problem = with_precision(self.problem, y)
         solver = default_solver(problem) if self.solver is None else self.solver

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import as_scalar, check_positive, is_concrete
-from jaxip._numerics import epsilon
+from jaxip._numerics import epsilon, promoting
 from jaxip._tree import with_precision
 from jaxip._types import PyTree, Scalar, Structure
 from jaxip.problems import AbstractAnalysis, AbstractProblem, Lasso, is_enclosed
@@ -51,6 +51,7 @@ def _(problem: Lasso, norm=None) -> AbstractSolver:
     return FISTA.for_problem(problem, norm)
 
 
+@promoting
 def solve(
     problem: AbstractProblem,
     y: PyTree,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._module import Module
-from jaxip._numerics import matvec
+from jaxip._numerics import matvec, promoting
 from jaxip._tree import with_precision
 from jaxip._types import Array, Float, Inexact, Scalar
 from jaxip.operators import Matrix, check_replaces
@@ -201,11 +201,13 @@ def _with_matrix(net: _Coupled, op: Matrix) -> _Coupled:
     return eqx.tree_at(lambda net: net.A, net, op)
 
 
+@promoting
 @eqx.filter_jit
 def _final(net: AbstractLISTA, y: Array) -> Array:
     return _iterates(net, y)[-1]
 
 
+@promoting
 @eqx.filter_jit
 def _every(net: AbstractLISTA, y: Array) -> Array:
     return jnp.stack(_iterates(net, y))

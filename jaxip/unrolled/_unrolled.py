@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxip._module import Module
-from jaxip._numerics import is_trainable
+from jaxip._numerics import is_trainable, promoting
 from jaxip._tree import with_precision
 from jaxip._types import PyTree
 from jaxip.operators import AbstractLinearOperator, check_replaces
@@ -80,6 +80,7 @@ class Unrolled(Module):
         return jax.tree_util.tree_map_with_path(mark, self, is_leaf=_is_operator)
 
 
+@promoting
 def unroll(
     solver: AbstractSolver | None,
     problem: AbstractProblem,
@@ -112,11 +113,13 @@ def unroll(
     )
 
 
+@promoting
 @eqx.filter_jit
 def _final(net: Unrolled, y: PyTree) -> PyTree:
     return _run(net, y, every=False)
 
 
+@promoting
 @eqx.filter_jit
 def _every(net: Unrolled, y: PyTree) -> PyTree:
     return _run(net, y, every=True)

@@ -11,6 +11,7 @@ it. S is piecewise linear in start and slope: its derivative holds almost everyw
 line meets a pixel centre. Source: Joseph (1982), IEEE Trans. Med. Imaging 1, 192.
 """
 
+import contextlib
 import functools
 from typing import NamedTuple
 
@@ -148,12 +149,25 @@ def _batch(args, places, *, axes, **given):
     return _joseph.bind(*moved, axes=(flags, *axes), **given), 0
 
 
-_joseph.def_impl(_evaluate)
+def _lowered(*args: Array, **given) -> Array:
+    """`_evaluate` in the precision of its arguments.
+
+    A program is lowered outside the context that made it wide: the proof of a float32 image would
+    hold float32 there. Nor does the caller's rule of promotion concern it.
+    """
+    wide = contextlib.nullcontext()
+    if any(array.dtype == jnp.float64 for array in args):
+        wide = jax.enable_x64(True)
+    with wide, jax.numpy_dtype_promotion("standard"):
+        return _evaluate(*args, **given)
+
+
+_joseph.def_impl(_lowered)
 _joseph.def_abstract_eval(_shapes)
 ad.primitive_jvps[_joseph] = _differentiate
 ad.primitive_transposes[_joseph] = _transpose
 batching.primitive_batchers[_joseph] = _batch
-mlir.register_lowering(_joseph, mlir.lower_fun(_evaluate, multiple_results=False))
+mlir.register_lowering(_joseph, mlir.lower_fun(_lowered, multiple_results=False))
 
 
 def _sum(image: Array, start: Array, slope: Array, beam: Beam, derivative: bool = False) -> Array:
