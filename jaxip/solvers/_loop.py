@@ -50,7 +50,8 @@ def begin(problem, y, solver: AbstractSolver, pair, num_checks: int) -> Progress
     state = solver.warm(problem, y, *pair)
     number = jnp.zeros_like(tree_norm(pair[0]))
     zero = jnp.zeros((), jnp.int32)
-    code = jnp.where(tree_isfinite(y), RUNNING, int(Status.nonfinite)).astype(jnp.int32)
+    code = jnp.where(tree_isfinite(y), RUNNING, int(Status.nonfinite))
+    code = jnp.where(problem.is_sound(), code, int(Status.inconsistent)).astype(jnp.int32)
     history = jnp.full((num_checks,), jnp.nan, number.dtype)
     infinite = number + jnp.inf
     pair = (solver.primal(state), solver.dual(state))
