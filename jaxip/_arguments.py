@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_scalar, is_concrete, shown
+from jaxip._checks import as_scalar, check_positive, is_concrete, shown
 from jaxip._types import Array
 
 LARGEST = 2**31 - 1  # of a count: the loops count in int32
@@ -90,6 +90,13 @@ def as_numbers(name: str, value) -> Array:
     if jnp.iscomplexobj(array):
         raise TypeError(f"{name} takes a real number, but got {shown(array)}")
     return array
+
+
+def check_static(name: str, value) -> None:
+    """Raises: TypeError for no Python number, ValueError unless it is finite and positive."""
+    real = (int, float, np.integer, np.floating)
+    check_kind(name, value, real, "a Python number")
+    check_positive(name, value)
 
 
 def number(name: str) -> Callable[[Any], Array]:

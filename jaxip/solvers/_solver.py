@@ -103,7 +103,6 @@ def operator_norm(op: AbstractLinearOperator, norm: float | Scalar | None) -> Sc
 
 def check_solver(solver, problem: AbstractProblem) -> None:
     """Raises: TypeError for no solver, or one of other problems; ValueError for its steps."""
-    check_kind("problem", problem, AbstractProblem, "a problem such as problems.Lasso(A, weight)")
     name = solver.__name__ if isinstance(solver, type) else "solvers.FISTA"
     way_out = f"{name}.for_problem(problem) makes one"
     check_kind("solver", solver, AbstractSolver, "a solver", way_out)
