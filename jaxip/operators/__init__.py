@@ -1,6 +1,8 @@
 """Linear operators with exact adjoints, and the sampling patterns that go with them."""
 
 from jaxip.operators._absolute import absolute_sums as absolute_sums
+from jaxip.operators._argument import check_operator as check_operator
+from jaxip.operators._argument import image_shape as image_shape
 from jaxip.operators._basic import Diagonal as Diagonal
 from jaxip.operators._basic import FunctionOperator as FunctionOperator
 from jaxip.operators._basic import Identity as Identity

@@ -95,7 +95,9 @@ def gram_bracket(matrix: Array, squarings: int = 7) -> tuple[Scalar, Scalar]:
         gram = jnp.matmul(gram, gram, precision=jax.lax.Precision.HIGHEST)
         power = 2 * power
     upper = jnp.exp(0.5 * (log_upper + jnp.log(jnp.maximum(jnp.linalg.norm(gram), 1e-30)) / power))
-    vector = gram[:, jnp.argmax(jnp.sum(abs2(gram), axis=0))]
+    # `jnp.argmax` in float64 does not lower where the program around it is a float32 one
+    _, place = jax.lax.top_k(jnp.sum(abs2(gram), axis=0), 1)
+    vector = gram[:, place[0]]
     vector = vector / jnp.maximum(jnp.linalg.norm(vector), 1e-30).astype(vector.dtype)
     lower = jnp.linalg.norm(jnp.matmul(vector.conj(), wide, precision=jax.lax.Precision.HIGHEST))
     slack = 8 * (max(matrix.shape) + size) * jnp.finfo(peak.dtype).eps

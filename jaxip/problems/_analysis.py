@@ -6,13 +6,21 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar, describe, same_shapes
+from jaxip._arguments import check_kind, number
+from jaxip._checks import describe, same_shapes
 from jaxip._tree import tree_add, tree_norm, tree_scale, tree_sub
-from jaxip._types import PyTree, Scalar
+from jaxip._types import Flag, PyTree, Scalar
 from jaxip.functionals import L1, AbstractFunctional, AbstractNorm
-from jaxip.operators import AbstractLinearOperator, Stack
+from jaxip.operators import AbstractLinearOperator, Stack, check_operator
 from jaxip.problems import _enclosure as enclosure
-from jaxip.problems._constraint import check_constraint, farthest, is_bounded, lack_of, support
+from jaxip.problems._constraint import (
+    check_constraint,
+    farthest,
+    is_bounded,
+    is_sound_set,
+    lack_of,
+    support,
+)
 from jaxip.problems._fidelity import AbstractFidelity, Ball, Norm, Squared, data_conj_prox
 from jaxip.problems._kernel import (
     image_of,
@@ -22,6 +30,7 @@ from jaxip.problems._kernel import (
     preimage,
     with_image,
 )
+from jaxip.problems._numbers import check_numbers, sound_numbers
 from jaxip.problems._problem import AbstractProblem, Part, move_to_ball, proof_uses_norm
 from jaxip.problems._seen import dot, off_kernel, seen_kernel, times
 
@@ -45,10 +54,20 @@ class AbstractAnalysis(AbstractProblem):
         """The factor in front of g."""
 
     def __check_init__(self):
+        check_operator("A", self.A)
+        check_operator("D", self.D)
+        check_kind("norm", self.norm, AbstractNorm, "a norm such as GroupL2()")
+        check_numbers(self)
         a, d = self.data_operator.in_structure(), self.D.in_structure()
         if not same_shapes(a, d):
             raise ValueError(f"analysis: D takes {describe(d)}, but A takes {describe(a)}")
         check_constraint(self.constraint)
+        check_norm(self.norm, self.D)
+
+    def is_sound(self) -> Flag:
+        least, most = self.norm.smallest_weight(), self.norm.largest_weight()
+        weights = (least > 0) & jnp.isfinite(most)
+        return weights & sound_numbers(self) & is_sound_set(self.constraint)
 
     @property
     def data_operator(self) -> AbstractLinearOperator:
@@ -132,7 +151,7 @@ class AbstractAnalysis(AbstractProblem):
             off = self._imbalance(data, sparse, unit) + lost
             value = value - 8 * unit * (jnp.abs(scale * inner) + jnp.abs(value))
             value = value - jnp.where(scale > 0, scale * off * self._reach(y, most), 0)
-        return jnp.maximum(0, value), scale * size
+        return self.proved(value), scale * size
 
     def initial_weight(self, y: PyTree, norm: Scalar) -> Scalar:
         dual = self.fidelity.dual_size(tree_norm(self.fidelity.dual_of(y)), jnp.ones_like(norm))
@@ -183,11 +202,21 @@ class AbstractAnalysis(AbstractProblem):
         return (varying + jnp.where(blind, jnp.inf, reach * spread)) * (1 + 1e-6)
 
 
+def check_norm(norm: AbstractNorm, D: AbstractLinearOperator) -> None:
+    """Raises: ValueError where the norm does not fit `D x`."""
+    out = D.out_structure()
+    try:
+        jax.eval_shape(norm, out)
+    except (AttributeError, IndexError, TypeError, ValueError):
+        name, op = type(norm).__name__, type(D).__name__
+        raise ValueError(f"norm: {name} does not fit {op}, which gives {describe(out)}") from None
+
+
 class AnalysisLasso(AbstractAnalysis):
     """`min_(x in C) 1/2 |A x - y|_2^2 + weight g(D x)`, g the 1-norm unless one is given."""
 
     A: AbstractLinearOperator
-    weight: Scalar = eqx.field(converter=as_scalar)
+    weight: Scalar = eqx.field(converter=number("weight"))
     D: AbstractLinearOperator
     norm: AbstractNorm = eqx.field(kw_only=True, default_factory=L1)
     constraint: AbstractFunctional | None = eqx.field(kw_only=True, default=None)
@@ -205,7 +234,7 @@ class AnalysisSRLasso(AbstractAnalysis):
     """`min_(x in C) |A x - y|_2 + weight g(D x)`."""
 
     A: AbstractLinearOperator
-    weight: Scalar = eqx.field(converter=as_scalar)
+    weight: Scalar = eqx.field(converter=number("weight"))
     D: AbstractLinearOperator
     norm: AbstractNorm = eqx.field(kw_only=True, default_factory=L1)
     constraint: AbstractFunctional | None = eqx.field(kw_only=True, default=None)
@@ -223,7 +252,7 @@ class AnalysisQCBP(AbstractAnalysis):
     """`min_(x in C) g(D x)` subject to `|A x - y|_2 <= radius`."""
 
     A: AbstractLinearOperator
-    radius: Scalar = eqx.field(converter=as_scalar)
+    radius: Scalar = eqx.field(converter=number("radius"))
     D: AbstractLinearOperator
     norm: AbstractNorm = eqx.field(kw_only=True, default_factory=L1)
     constraint: AbstractFunctional | None = eqx.field(kw_only=True, default=None)

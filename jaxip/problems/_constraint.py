@@ -4,9 +4,10 @@ from functools import singledispatch
 
 import jax.numpy as jnp
 
+from jaxip._arguments import check_kind
 from jaxip._checks import check_finite, check_nonnegative
 from jaxip._rounding import gamma, levels, pairwise_sum
-from jaxip._types import Array, Scalar
+from jaxip._types import Array, Flag, Scalar
 from jaxip.functionals import AbstractFunctional, Box, NonNegative
 
 
@@ -65,8 +66,22 @@ def is_bounded(C: AbstractFunctional | None) -> bool:
     return isinstance(C, Box)
 
 
+@singledispatch
+def is_sound_set(C) -> Flag:
+    """Whether C is what a bound needs, of traced values too."""
+    return jnp.ones((), bool)
+
+
+@is_sound_set.register
+def _(C: Box) -> Flag:
+    finite = jnp.all(jnp.isfinite(C.lower)) & jnp.all(jnp.isfinite(C.upper))
+    return finite & jnp.all(C.lower <= C.upper)
+
+
 def check_constraint(C: AbstractFunctional | None) -> None:
-    """Raises: ValueError for a set without a rule, and for a box with infinite or crossed sides."""
+    """Raises: TypeError for no set; ValueError for one without a rule, or infinite or crossed."""
+    takes = "None, NonNegative() or Box(lower, upper)"
+    check_kind("constraint", C, (AbstractFunctional, type(None)), takes)
     if lack_of.dispatch(type(C)) is lack_of.dispatch(object):
         lack_of(C, jnp.zeros(()))
     if isinstance(C, Box):

@@ -8,7 +8,8 @@ import abc
 import equinox as eqx
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar, check_nonnegative
+from jaxip._arguments import number
+from jaxip._checks import check_nonnegative
 from jaxip._module import Module
 from jaxip._tree import tree_axpy, tree_norm, tree_scale
 from jaxip._types import PyTree, Scalar
@@ -114,7 +115,7 @@ class Norm(AbstractFidelity):
 class Ball(AbstractFidelity):
     """`phi = 0` for `n <= radius`, else inf."""
 
-    radius: Scalar = eqx.field(converter=as_scalar)
+    radius: Scalar = eqx.field(converter=number("radius"))
 
     def __check_init__(self):
         check_nonnegative("radius", self.radius)

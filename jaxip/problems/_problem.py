@@ -19,7 +19,7 @@ from jaxip._tree import (
     tree_where,
     tree_zeros,
 )
-from jaxip._types import PyTree, Scalar
+from jaxip._types import Flag, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 from jaxip.problems import _enclosure as enclosure
 from jaxip.problems._fidelity import AbstractFidelity, Ball
@@ -110,6 +110,14 @@ class AbstractProblem(Module):
     @abc.abstractmethod
     def initial_weight(self, y: PyTree, norm: Scalar) -> Scalar:
         """A guess at `|x*| / |z*|` in the units of the problem."""
+
+    def is_sound(self) -> Flag:
+        """Whether all weights are finite and positive, a radius not negative: no bound else."""
+        return jnp.ones((), bool)
+
+    def proved(self, value: Scalar) -> Scalar:
+        """The bound that a dual value is: at least 0, and -inf where the problem is not sound."""
+        return jnp.where(self.is_sound(), jnp.maximum(0, value), -jnp.inf)
 
     def bound(self, z: PyTree, y: PyTree, *, unit: float = 0.0) -> Scalar:
         """A lower bound of the optimal value, from any dual z: z is made feasible here."""

@@ -5,14 +5,18 @@ import abc
 import equinox as eqx
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar, describe, fits, same_shapes
+from jaxip._arguments import number, numbers
+from jaxip._checks import describe, fits, same_shapes
 from jaxip._tree import tree_norm
-from jaxip._types import Array, Float, PyTree, Scalar
+from jaxip._types import Array, Flag, Float, PyTree, Scalar
 from jaxip.functionals import L1
-from jaxip.operators import AbstractLinearOperator
+from jaxip.operators import AbstractLinearOperator, check_operator, image_shape
 from jaxip.problems import _enclosure as enclosure
 from jaxip.problems._fidelity import AbstractFidelity, Ball, Norm, Squared, data_conj_prox
+from jaxip.problems._numbers import check_numbers, sound_numbers
 from jaxip.problems._problem import AbstractProblem, Part, move_to_ball, proof_uses_norm
+
+_weights = numbers("weights")
 
 
 class AbstractSynthesis(AbstractProblem):
@@ -28,12 +32,16 @@ class AbstractSynthesis(AbstractProblem):
 
     def __check_init__(self):
         W = self.synthesis
+        image_shape("A", self.A)
+        if W is not None:
+            check_operator("synthesis", W)
+        check_numbers(self)
         if W is not None and not same_shapes(W.in_structure(), self.A.in_structure()):
             raise ValueError(
                 f"synthesis: W takes {describe(W.in_structure())}, "
                 f"but A takes {describe(self.A.in_structure())}"
             )
-        shape = self.K.in_structure().shape
+        shape = image_shape("synthesis" if W else "A", self.K)
         weights = self.regulariser.weights
         if not fits(weights.shape, shape):
             raise ValueError(f"weights have shape {weights.shape}, the coefficients {shape}")
@@ -45,6 +53,9 @@ class AbstractSynthesis(AbstractProblem):
     @property
     def K(self) -> AbstractLinearOperator:
         return self.A if self.synthesis is None else self.A @ self.synthesis.H
+
+    def is_sound(self) -> Flag:
+        return sound_numbers(self)
 
     def penalty(self, x: Array, unit: float = 0.0) -> Scalar:
         return enclosure.total(self.regulariser.terms(x), unit)
@@ -80,7 +91,7 @@ class AbstractSynthesis(AbstractProblem):
         scale = enclosure.outward(scale, unit, -1)
         value = scale * inner - self.fidelity.conjugate(scale * size)
         rounded = 8 * unit * (jnp.abs(scale * inner) + jnp.abs(value))
-        return jnp.maximum(0, value - rounded), scale * size
+        return self.proved(value - rounded), scale * size
 
     def initial_weight(self, y: PyTree, norm: Scalar) -> Scalar:
         back = self.K.rmv(y)
@@ -95,9 +106,9 @@ class QCBP(AbstractSynthesis):
     """(P1) `min_x sum_i weights_i |x_i|` subject to `|A W^H x - y|_2 <= radius`."""
 
     A: AbstractLinearOperator
-    radius: Scalar = eqx.field(converter=as_scalar)
+    radius: Scalar = eqx.field(converter=number("radius"))
     synthesis: AbstractLinearOperator | None = eqx.field(kw_only=True, default=None)
-    weights: Float[Array, "..."] = eqx.field(kw_only=True, converter=as_scalar, default=1.0)
+    weights: Float[Array, "..."] = eqx.field(kw_only=True, converter=_weights, default=1.0)
 
     @property
     def regulariser(self) -> L1:
@@ -115,9 +126,9 @@ class Lasso(AbstractSynthesis):
     """(P2) `min_x 1/2 |A W^H x - y|_2^2 + weight sum_i weights_i |x_i|` (with the 1/2, no 1/m)."""
 
     A: AbstractLinearOperator
-    weight: Scalar = eqx.field(converter=as_scalar)
+    weight: Scalar = eqx.field(converter=number("weight"))
     synthesis: AbstractLinearOperator | None = eqx.field(kw_only=True, default=None)
-    weights: Float[Array, "..."] = eqx.field(kw_only=True, converter=as_scalar, default=1.0)
+    weights: Float[Array, "..."] = eqx.field(kw_only=True, converter=_weights, default=1.0)
 
     @property
     def regulariser(self) -> L1:
@@ -132,9 +143,9 @@ class SRLasso(AbstractSynthesis):
     """(P3) `min_x weight sum_i weights_i |x_i| + |A W^H x - y|_2` (the norm, not its square)."""
 
     A: AbstractLinearOperator
-    weight: Scalar = eqx.field(converter=as_scalar)
+    weight: Scalar = eqx.field(converter=number("weight"))
     synthesis: AbstractLinearOperator | None = eqx.field(kw_only=True, default=None)
-    weights: Float[Array, "..."] = eqx.field(kw_only=True, converter=as_scalar, default=1.0)
+    weights: Float[Array, "..."] = eqx.field(kw_only=True, converter=_weights, default=1.0)
 
     @property
     def regulariser(self) -> L1:

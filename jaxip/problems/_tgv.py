@@ -9,7 +9,13 @@ import numpy as np
 from jaxip._checks import fits
 from jaxip._types import Array, Float, PyTree, Scalar, Structure
 from jaxip.functionals import L1, AbstractFunctional, GroupL2, SeparableSum
-from jaxip.operators import AbstractLinearOperator, Gradient, SecondDifferences
+from jaxip.operators import (
+    AbstractLinearOperator,
+    Gradient,
+    SecondDifferences,
+    check_operator,
+    image_shape,
+)
 from jaxip.problems._analysis import AnalysisLasso, AnalysisQCBP
 from jaxip.problems._kernel import (
     blocks,
@@ -148,9 +154,10 @@ def TGVQCBP(
 
 
 def _second_order(A, alpha1, alpha0, analysis, weights):
-    shape = A.in_structure().shape
+    shape = image_shape("A", A)
     norms = GroupL2(alpha1), GroupL2(alpha0)
     if analysis is not None:
+        check_operator("analysis", analysis)
         extra = L1(weights)
         if not fits(extra.weights.shape, analysis.out_structure().shape):
             raise ValueError(

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from jaxip._types import Array, Float, Scalar
 from jaxip.functionals import L1, AbstractFunctional, GroupL2, SeparableSum
-from jaxip.operators import AbstractLinearOperator, Gradient, Stack
+from jaxip.operators import AbstractLinearOperator, Gradient, Stack, check_operator, image_shape
 from jaxip.problems._analysis import AnalysisLasso, AnalysisQCBP, AnalysisSRLasso
 
 
@@ -15,7 +15,7 @@ def TV(
     constraint: AbstractFunctional | None = None,
 ) -> AnalysisLasso:
     """`1/2 |A x - y|_2^2 + weight sum |grad x|_2`, isotropic total variation of an image in C."""
-    D = Gradient(A.in_structure().shape)
+    D = Gradient(image_shape("A", A))
     return AnalysisLasso(A=A, weight=weight, D=D, norm=GroupL2(), constraint=constraint)
 
 
@@ -26,7 +26,7 @@ def TVSR(
     constraint: AbstractFunctional | None = None,
 ) -> AnalysisSRLasso:
     """`|A x - y|_2 + weight sum |grad x|_2` over x in C."""
-    D = Gradient(A.in_structure().shape)
+    D = Gradient(image_shape("A", A))
     return AnalysisSRLasso(A=A, weight=weight, D=D, norm=GroupL2(), constraint=constraint)
 
 
@@ -37,7 +37,7 @@ def TVQCBP(
     constraint: AbstractFunctional | None = None,
 ) -> AnalysisQCBP:
     """`min sum |grad x|_2` over x in C with `|A x - y|_2 <= radius`."""
-    D = Gradient(A.in_structure().shape)
+    D = Gradient(image_shape("A", A))
     return AnalysisQCBP(A=A, radius=radius, D=D, norm=GroupL2(), constraint=constraint)
 
 
@@ -53,6 +53,7 @@ def WaveletTV(
 
     Weights per level are `per_level[W.level_map()]`. Source: Lustig, Donoho and Pauly (2007).
     """
-    D = Stack(W, Gradient(A.in_structure().shape))
+    check_operator("W", W)
+    D = Stack(W, Gradient(image_shape("A", A)))
     norm = SeparableSum(L1(wavelet_weight), GroupL2(tv_weight))
     return AnalysisLasso(A=A, weight=jnp.ones(()), D=D, norm=norm, constraint=constraint)

@@ -1,12 +1,14 @@
 """How a solve is differentiated: through its steps, or through its optimality conditions."""
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._arguments import check_static, count
 from jaxip._tree import to_real, tree_add, tree_scale, with_precision
 from jaxip._types import Flag, PyTree, Scalar
 from jaxip.problems import AbstractProblem
@@ -18,16 +20,18 @@ from jaxip.solvers._refined import Place, System, prox_points, refined, solve_sy
 class AbstractAdjoint(eqx.Module):
     """The rule for derivatives of a solve in the problem's arrays and in the data."""
 
+    fixed_length: ClassVar[bool] = True  # whether another number of checks is another program
+
     @abc.abstractmethod
-    def run(self, problem, y, solver, pair, goal, stop, num_checks, check_every) -> Progress:
+    def run(self, problem, y, solver, pair, goal, stop, checks, check_every) -> Progress:
         """The loop, with this derivative."""
 
 
 class Unroll(AbstractAdjoint):
     """Through the steps: exact for the iteration made, memory of one state per check."""
 
-    def run(self, problem, y, solver, pair, goal, stop, num_checks, check_every) -> Progress:
-        return run_scan(problem, y, solver, pair, goal, stop, num_checks, check_every)
+    def run(self, problem, y, solver, pair, goal, stop, checks, check_every) -> Progress:
+        return run_scan(problem, y, solver, pair, goal, stop, checks, check_every)
 
 
 class Implicit(AbstractAdjoint):
@@ -40,12 +44,16 @@ class Implicit(AbstractAdjoint):
     estimate, which is measured (`benchmarks/are_derivatives_right.py`) and not proved.
     """
 
+    fixed_length = False
     rtol: float = eqx.field(static=True, default=1e-2)
-    refine_steps: int = eqx.field(static=True, default=2000)
-    max_products: int = eqx.field(static=True, default=4000)
+    refine_steps: int = eqx.field(static=True, converter=count("refine_steps", 0), default=2000)
+    max_products: int = eqx.field(static=True, converter=count("max_products"), default=4000)
 
-    def run(self, problem, y, solver, pair, goal, stop, num_checks, check_every) -> Progress:
-        return _implicit_run(self, problem, y, solver, pair, goal, stop, num_checks, check_every)
+    def __check_init__(self):
+        check_static("rtol", self.rtol)
+
+    def run(self, problem, y, solver, pair, goal, stop, checks, check_every) -> Progress:
+        return _implicit_run(self, problem, y, solver, pair, goal, stop, checks, check_every)
 
     def solve(self, problem, y, place: Place, right):
         """The solution of the linear system, its change since half-way, and its residual."""
@@ -57,19 +65,19 @@ class Implicit(AbstractAdjoint):
         return (change <= self.rtol) & (residual <= self.rtol / 10)
 
 
-def _implicit_run(adjoint, problem, y, solver, pair, goal, stop, num_checks, check_every):
+def _implicit_run(adjoint, problem, y, solver, pair, goal, stop, checks, check_every):
     smooth, rest = eqx.partition((problem, y), eqx.is_inexact_array)
-    others, static = eqx.partition((rest, solver, pair, goal, stop), eqx.is_array)
+    others, static = eqx.partition((rest, solver, pair, goal, stop, checks), eqx.is_array)
 
     def assemble(smooth, others):
-        rest, solver, pair, goal, stop = eqx.combine(others, static)
+        rest, *others = eqx.combine(others, static)
         problem, y = eqx.combine(smooth, rest)
-        return problem, y, solver, pair, goal, stop
+        return problem, y, *others
 
     @jax.custom_jvp
     def solved(smooth, others):
         arguments = assemble(smooth, others)
-        progress = run_while(*arguments, num_checks, check_every)
+        progress = run_while(*arguments, check_every)
         progress = finish(*arguments[:2], progress)
         return progress.pair, eqx.tree_at(lambda p: p.pair, progress, None)
 
@@ -135,9 +143,7 @@ def _pair_tangent(adjoint: Implicit, problem, y, place: Place, change) -> PyTree
         vector, moved, residual = adjoint.solve(problem, y, place, right)
         return jnp.where(adjoint.holds(moved, residual), vector, jnp.nan)
 
-    vector = jax.lax.custom_linear_solve(
-        system.matvec, system.right(direct), solve, symmetric=True
-    )
+    vector = jax.lax.custom_linear_solve(system.matvec, system.right(direct), solve, symmetric=True)
     return tree_add(system.answer(vector), direct)
 
 
@@ -159,6 +165,7 @@ class DerivativeReport(eqx.Module):
     change: Scalar
     residual: Scalar
     distance: Scalar
+    fixed_length = False
     rtol: float = eqx.field(static=True)
 
     @property

@@ -4,13 +4,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar, check_positive
+from jaxip._arguments import count, number, optional_number
+from jaxip._checks import check_positive
 from jaxip._tree import tree_add, tree_axpy, tree_norm, tree_scale, tree_sub, tree_vdot
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 from jaxip.problems import AbstractAnalysis, AbstractProblem
-from jaxip.solvers._pdhg import equalised, mean_weight, start_weight
-from jaxip.solvers._solver import AbstractSolver, operator_norm
+from jaxip.solvers._pdhg import check_optional, equalised, mean_weight, start_weight
+from jaxip.solvers._solver import AbstractSolver
 
 
 class ADMMState(eqx.Module):
@@ -42,26 +43,23 @@ class ADMM(AbstractSolver):
     Source: Gabay and Mercier (1976); Boyd, Parikh, Chu, Peleato and Eckstein (2011).
     """
 
-    norm: Scalar = eqx.field(converter=as_scalar)
-    damping: Scalar = eqx.field(converter=as_scalar, default=0.1)
-    omega: Scalar | None = eqx.field(
-        converter=lambda w: None if w is None else as_scalar(w), default=None
-    )
-    num_inner: int = eqx.field(static=True, default=4)
-    balance_until: int = eqx.field(static=True, default=512)
+    norm: Scalar = eqx.field(converter=number("norm"))
+    damping: Scalar = eqx.field(converter=number("damping"), default=0.1)
+    omega: Scalar | None = eqx.field(converter=optional_number("omega"), default=None)
+    num_inner: int = eqx.field(static=True, converter=count("num_inner"), default=4)
+    balance_until: int = eqx.field(static=True, converter=count("balance_until", 0), default=512)
 
     def __check_init__(self):
         check_positive("norm", self.norm)
         check_positive("damping", self.damping)
-        if self.num_inner < 1:
-            raise ValueError(f"num_inner = {self.num_inner}, but it must be at least 1")
+        check_optional("omega", self.omega)
 
     @classmethod
     def for_problem(
         cls, problem: AbstractProblem, norm: float | Scalar | None = None, **options
     ) -> "ADMM":
         """`norm` is of K, and only scales the penalties."""
-        return cls(operator_norm(problem.K, norm), **options)
+        return cls(cls.problem_norm(problem, norm), **options)
 
     def check(self, problem):
         """Nothing: any penalties converge."""

@@ -4,13 +4,14 @@ import equinox as eqx
 import jax.numpy as jnp
 from jax import lax
 
-from jaxip._checks import as_scalar, check_positive
+from jaxip._arguments import count, number
+from jaxip._checks import check_positive
 from jaxip._tree import tree_axpy, tree_norm, tree_sub, tree_where
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._halpern import check_shares
 from jaxip.solvers._pdhg import mean_weight, pair_norm, primal_dual_step, start_weight
-from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
+from jaxip.solvers._solver import AbstractSolver, check_steps
 
 
 class AverageState(eqx.Module):
@@ -42,18 +43,16 @@ class AverageRestarts(AbstractSolver):
     Source: Applegate et al. (2021), arXiv 2106.04756; Applegate, Hinder, Lu and Lubin (2023).
     """
 
-    tau: Scalar = eqx.field(converter=as_scalar)
-    sigma: Scalar = eqx.field(converter=as_scalar)
-    sufficient: Scalar = eqx.field(converter=as_scalar, default=0.2)
-    necessary: Scalar = eqx.field(converter=as_scalar, default=0.8)
-    artificial: Scalar = eqx.field(converter=as_scalar, default=0.36)
-    inner: int = eqx.field(static=True, default=8)
+    tau: Scalar = eqx.field(converter=number("tau"))
+    sigma: Scalar = eqx.field(converter=number("sigma"))
+    sufficient: Scalar = eqx.field(converter=number("sufficient"), default=0.2)
+    necessary: Scalar = eqx.field(converter=number("necessary"), default=0.8)
+    artificial: Scalar = eqx.field(converter=number("artificial"), default=0.36)
+    inner: int = eqx.field(static=True, converter=count("inner"), default=8)
 
     def __check_init__(self):
         check_positive("tau", self.tau)
         check_positive("sigma", self.sigma)
-        if self.inner < 1:
-            raise ValueError(f"inner = {self.inner}, but it must be at least 1")
         check_shares(self.sufficient, self.necessary, self.artificial)
 
     @classmethod
@@ -65,11 +64,11 @@ class AverageRestarts(AbstractSolver):
         inner: int = 8,
     ) -> "AverageRestarts":
         """`tau = sigma = 1 / |K|`. Raises: ValueError where no bound of `|K|` is known."""
-        size = operator_norm(problem.K, norm)
+        size = cls.problem_norm(problem, norm)
         return cls(1 / size, 1 / size, inner=inner)
 
     def check(self, problem):
-        check_steps(self.tau, self.sigma, problem.K)
+        check_steps(self, (self.tau, self.sigma), problem.K, "tau * sigma * |K|^2")
 
     def warm(self, problem, y, x, z) -> AverageState:
         guess = start_weight(problem, y, self.tau, self.sigma).astype(tree_norm(x).dtype)

@@ -26,6 +26,8 @@ class BacktrackingFISTA(AbstractSolver):
     Source: Beck and Teboulle (2009), section 4; O'Donoghue and Candes (2015), gradient scheme.
     """
 
+    takes = (Lasso,)
+
     @classmethod
     def for_problem(
         cls, problem: AbstractProblem, norm: float | Scalar | None = None
@@ -37,8 +39,7 @@ class BacktrackingFISTA(AbstractSolver):
 
     def check(self, problem):
         """Raises: TypeError where the problem is not a Lasso."""
-        if not isinstance(problem, Lasso):
-            raise TypeError(f"BacktrackingFISTA needs a Lasso, but got {type(problem).__name__}")
+        self.require(problem)
 
     def warm(self, problem, y, x, z) -> BacktrackingState:
         residual = problem.residual(x, y)

@@ -88,7 +88,8 @@ def _closed(problem, x, duals, y, goal):
             best, price = jnp.maximum(best, other[0]), jnp.where(better, other[1], price)
         objective = objective + jnp.where(violation > 0, price * violation, 0)
         gap = relative_gap(objective, best)
-        finding = first(finding, found(gap < -NEGATIVE, Contradiction.gap, -gap))
+        unsound = found(~problem.is_sound(), Contradiction.weight, jnp.ones_like(gap))
+        finding = first(unsound, finding, found(gap < -NEGATIVE, Contradiction.gap, -gap))
         wrong = finding.code != 0
         best, gap = jnp.where(wrong, -jnp.inf, best), jnp.where(wrong, jnp.inf, gap)
         if dtype == jnp.float64:

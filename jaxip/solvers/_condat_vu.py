@@ -3,11 +3,12 @@
 import equinox as eqx
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar, check_positive, is_concrete
+from jaxip._arguments import count, number, optional_number
+from jaxip._checks import check_positive, is_concrete
 from jaxip._tree import tree_add, tree_axpy, tree_norm, tree_scale, tree_sub
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem, AnalysisLasso
-from jaxip.solvers._pdhg import equalised, mean_weight, start_weight
+from jaxip.solvers._pdhg import check_optional, equalised, mean_weight, start_weight
 from jaxip.solvers._solver import AbstractSolver, operator_norm
 
 SAFETY = 1.02  # on L: at equality in the condition of convergence the theorem ends
@@ -35,22 +36,22 @@ class CondatVu(AbstractSolver):
     Source: Condat (2013), theorem 3.1; Vu (2013).
     """
 
-    curvature: Scalar = eqx.field(converter=as_scalar)
-    norm: Scalar = eqx.field(converter=as_scalar)
-    omega: Scalar | None = eqx.field(
-        converter=lambda w: None if w is None else as_scalar(w), default=None
-    )
-    balance_until: int = eqx.field(static=True, default=512)
+    takes = (AnalysisLasso,)
+    curvature: Scalar = eqx.field(converter=number("curvature"))
+    norm: Scalar = eqx.field(converter=number("norm"))
+    omega: Scalar | None = eqx.field(converter=optional_number("omega"), default=None)
+    balance_until: int = eqx.field(static=True, converter=count("balance_until", 0), default=512)
 
     def __check_init__(self):
         check_positive("curvature", self.curvature)
         check_positive("norm", self.norm)
+        check_optional("omega", self.omega)
 
     @classmethod
     def for_problem(
         cls, problem: AbstractProblem, norm: float | Scalar | None = None, **options
     ) -> "CondatVu":
-        """`norm` is of A. Raises: ValueError where it is not known, or for another problem."""
+        """`norm` is of A. Raises: TypeError for another problem, ValueError without a bound."""
         analysis = _squared(problem)
         size = operator_norm(analysis.data_operator, norm)
         return cls(SAFETY * size * size, operator_norm(analysis.D, None), **options)
@@ -104,6 +105,5 @@ class CondatVu(AbstractSolver):
 
 
 def _squared(problem: AbstractProblem) -> AnalysisLasso:
-    if not isinstance(problem, AnalysisLasso):
-        raise ValueError(f"Condat-Vu needs a squared data term, not a {type(problem).__name__}")
-    return problem
+    CondatVu.require(problem)
+    return problem  # type: ignore[return-value]

@@ -32,6 +32,7 @@ class Contradiction(IntEnum):
     analysis = 4
     gain = 5
     gap = 6
+    weight = 7
 
     def sentence(self, name: str, defect: float) -> str:
         """What a reader is told, of the operator called `name`."""
@@ -44,6 +45,8 @@ class Contradiction(IntEnum):
             Contradiction.analysis: f"kernel or solve_gram of {name} is wrong: a dual of it was "
             f"found to {defect:.1e} only",
             Contradiction.gain: f"least_gain of {name} is {defect:.3g} times |{name} x| / |x|",
+            Contradiction.weight: "a weight is not finite and positive, or a radius negative, or "
+            "a box has no inside: a bound needs them so",
             Contradiction.gap: f"the bound lies over the objective by {defect:.1e} (relative)",
         }[self]
 

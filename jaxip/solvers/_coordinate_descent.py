@@ -7,8 +7,8 @@ from jax import lax
 from jaxip._numerics import abs2
 from jaxip._types import Array, PyTree
 from jaxip.functionals import soft_threshold
-from jaxip.problems import AbstractProblem, Lasso
-from jaxip.solvers._dense import entries
+from jaxip.problems import Lasso
+from jaxip.solvers._dense import dense, require_matrix
 from jaxip.solvers._solver import AbstractSolver
 
 
@@ -39,20 +39,21 @@ class CoordinateDescent(AbstractSolver):
     Source: Tseng (2001), convergence; Friedman, Hastie, Hoefling and Tibshirani (2007), the Lasso.
     """
 
+    takes = (Lasso,)
+
     @classmethod
     def for_problem(cls, problem: Lasso) -> "CoordinateDescent":
-        """Raises: TypeError where the problem is no Lasso, ValueError where A is no `Matrix`."""
+        """Raises: TypeError where the problem is not a Lasso with a dense matrix."""
         solver = cls()
         solver.check(problem)
         return solver
 
     def check(self, problem):
-        if not isinstance(problem, Lasso):
-            raise TypeError(f"coordinate descent needs a Lasso, but got {type(problem).__name__}")
-        _matrix(problem)
+        self.require(problem)
+        require_matrix(self, problem)
 
     def warm(self, problem, y, x, z) -> CoordinateDescentState:
-        A = _matrix(problem)
+        A = dense(problem)
         return CoordinateDescentState(x, problem.residual(x, y), A.T, jnp.sum(abs2(A), axis=0))
 
     def step(self, problem: Lasso, y, state: CoordinateDescentState) -> CoordinateDescentState:
@@ -81,12 +82,3 @@ def _update(r: Array, column):
     least = soft_threshold(old - slope / curvature, weight / curvature)
     new = jnp.where(usable, least, 0)
     return r + a * (new - old), new
-
-
-def _matrix(problem: AbstractProblem) -> Array:
-    matrix = entries(problem.K)
-    if matrix is None:
-        raise ValueError(
-            f"coordinate descent needs the entries of a Matrix, but got {type(problem.K).__name__}"
-        )
-    return matrix

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._arguments import count, number
 from jaxip._checks import as_scalar, check_input, check_nonnegative, check_positive, is_concrete
 from jaxip._module import Module
 from jaxip._numerics import epsilon
@@ -115,9 +116,9 @@ class PlugAndPlay(AbstractDenoised):
 
     A: AbstractLinearOperator
     denoiser: Callable
-    tau: Scalar = eqx.field(converter=as_scalar)
-    relaxation: Scalar = eqx.field(converter=as_scalar, default=0.9)
-    num_steps: int = eqx.field(static=True, default=100)
+    tau: Scalar = eqx.field(converter=number("tau"))
+    relaxation: Scalar = eqx.field(converter=number("relaxation"), default=0.9)
+    num_steps: int = eqx.field(static=True, converter=count("num_steps", 0), default=100)
 
     def __check_init__(self):
         check_positive("tau", self.tau)
@@ -155,9 +156,9 @@ class RED(AbstractDenoised):
 
     A: AbstractLinearOperator
     denoiser: Callable
-    weight: Scalar = eqx.field(converter=as_scalar)
-    tau: Scalar = eqx.field(converter=as_scalar)
-    num_steps: int = eqx.field(static=True, default=100)
+    weight: Scalar = eqx.field(converter=number("weight"))
+    tau: Scalar = eqx.field(converter=number("tau"))
+    num_steps: int = eqx.field(static=True, converter=count("num_steps", 0), default=100)
 
     def __check_init__(self):
         check_nonnegative("weight", self.weight)

@@ -4,6 +4,22 @@ from functools import singledispatch
 
 from jaxip._types import Array
 from jaxip.operators import AbstractLinearOperator, Matrix
+from jaxip.problems import AbstractProblem
+from jaxip.solvers._solver import AbstractSolver
+
+
+def require_matrix(solver: AbstractSolver, problem: AbstractProblem) -> None:
+    """Raises: TypeError where the operator of the problem is no `Matrix`."""
+    if entries(problem.K) is None:
+        name, op = type(solver).__name__, type(problem.K).__name__
+        raise TypeError(f"{name} needs a Lasso with a Matrix, but got one with a {op}")
+
+
+def dense(problem: AbstractProblem) -> Array:
+    """The matrix of a problem that has one."""
+    matrix = entries(problem.K)
+    assert matrix is not None
+    return matrix
 
 
 @singledispatch

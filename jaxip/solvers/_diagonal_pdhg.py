@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxip._checks import check_positive, is_concrete
+from jaxip._arguments import count, given, optional_number
+from jaxip._checks import check_input, check_positive, is_concrete
 from jaxip._numerics import scaled
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub
 from jaxip._types import PyTree, Scalar
@@ -15,7 +16,6 @@ from jaxip.solvers._pdhg import (
     PDHGState,
     check_relaxation,
     mean_weight,
-    optional,
     rebalanced,
     relaxed,
     start_weight,
@@ -33,10 +33,11 @@ class DiagonalPDHG(AbstractSolver):
     Source: Pock and Chambolle (2011), lemma 2 with alpha = 1.
     """
 
+    takes = (Lasso, AnalysisLasso)
     tau: PyTree
     sigma: PyTree
-    relaxation: Scalar | None = eqx.field(converter=optional, default=None)
-    balance_until: int = eqx.field(static=True, default=512)
+    relaxation: Scalar | None = eqx.field(converter=optional_number("relaxation"), default=None)
+    balance_until: int = eqx.field(static=True, converter=count("balance_until", 0), default=512)
 
     def __check_init__(self):
         check_relaxation(self.relaxation)
@@ -56,10 +57,8 @@ class DiagonalPDHG(AbstractSolver):
 
         Raises: TypeError for another problem, ValueError where the sums are not known.
         """
-        if not isinstance(problem, Lasso | AnalysisLasso):
-            name = type(problem).__name__
-            raise TypeError(f"DiagonalPDHG needs a Lasso or AnalysisLasso, but got {name}")
-        rows, columns = absolute_sums(problem.K) if sums is None else sums
+        cls.require(problem)
+        rows, columns = absolute_sums(problem.K) if sums is None else _checked(sums, problem)
         return cls(_inverse(columns), _dual_steps(problem, rows), relaxation)
 
     def check(self, problem):
@@ -102,6 +101,16 @@ class DiagonalPDHG(AbstractSolver):
         """The pair in the units of its steps, in which the weight is their ratio."""
         root = lambda steps: jax.tree.map(lambda v: 1 / jnp.sqrt(v), steps)
         return _times(root(self.tau), x), _times(root(self.sigma), z)
+
+
+def _checked(sums, problem: AbstractProblem) -> tuple[PyTree, PyTree]:
+    """The pair (rows, columns). Raises: TypeError, or ValueError where the shapes do not fit."""
+    if not isinstance(sums, tuple) or len(sums) != 2:
+        takes = "a pair (rows, columns) as of operators.absolute_sums"
+        raise TypeError(f"sums takes {takes}, but got {given(sums)}")
+    sides = problem.K.out_structure(), problem.K.in_structure()
+    real = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, jnp.finfo(s.dtype).dtype), sides)
+    return check_input("sums", real, sums)
 
 
 def _dual_prox(problem: AbstractProblem, z: PyTree, sigma: PyTree, y: PyTree) -> PyTree:

@@ -3,11 +3,12 @@
 import equinox as eqx
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar, check_nonnegative, check_positive, is_concrete
+from jaxip._arguments import number
+from jaxip._checks import check_nonnegative, check_positive, is_concrete
 from jaxip._tree import tree_axpy, tree_scale, tree_sub, tree_vdot, tree_where
 from jaxip._types import PyTree, Scalar
 from jaxip.problems import AbstractProblem, Lasso
-from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
+from jaxip.solvers._solver import AbstractSolver, check_steps
 
 
 class ISTAState(eqx.Module):
@@ -20,7 +21,8 @@ class ISTAState(eqx.Module):
 class ISTA(AbstractSolver):
     """`x+ = prox_tau(x - tau A^H (A x - y))`; needs `tau |A|^2 < 2`, takes `1 / |A|^2`."""
 
-    tau: Scalar = eqx.field(converter=as_scalar)
+    takes = (Lasso,)
+    tau: Scalar = eqx.field(converter=number("tau"))
 
     def __check_init__(self):
         check_positive("tau", self.tau)
@@ -28,10 +30,10 @@ class ISTA(AbstractSolver):
     @classmethod
     def for_problem(cls, problem: Lasso, norm: float | Scalar | None = None) -> "ISTA":
         """`tau = 1 / |A|^2`. Raises: TypeError where the data term is not squared."""
-        return cls(_step_size(problem, norm))
+        return cls(_step_size(cls, problem, norm))
 
     def check(self, problem):
-        check_steps(self.tau / 2, jnp.ones_like(self.tau), problem.K)
+        check_steps(self, (self.tau,), problem.K, "tau * |A|^2", 2)
 
     def warm(self, problem, y, x, z) -> ISTAState:
         return ISTAState(x, z)
@@ -66,8 +68,9 @@ class FISTA(AbstractSolver):
     Pock (2016), algorithm 5.
     """
 
-    tau: Scalar = eqx.field(converter=as_scalar)
-    convexity: Scalar = eqx.field(converter=as_scalar, default=0.0)
+    takes = (Lasso,)
+    tau: Scalar = eqx.field(converter=number("tau"))
+    convexity: Scalar = eqx.field(converter=number("convexity"), default=0.0)
 
     def __check_init__(self):
         check_positive("tau", self.tau)
@@ -80,10 +83,10 @@ class FISTA(AbstractSolver):
         cls, problem: Lasso, norm: float | Scalar | None = None, *, convexity: float = 0.0
     ) -> "FISTA":
         """`tau = 1 / |A|^2`. Raises: TypeError where the data term is not squared."""
-        return cls(_step_size(problem, norm), convexity)
+        return cls(_step_size(cls, problem, norm), convexity)
 
     def check(self, problem):
-        check_steps(self.tau, jnp.ones_like(self.tau), problem.K)
+        check_steps(self, (self.tau,), problem.K, "tau * |A|^2")
 
     def warm(self, problem, y, x, z) -> FISTAState:
         return FISTAState(x, x, z, jnp.ones_like(tree_vdot(x, x)))
@@ -113,8 +116,6 @@ def _forward_backward(problem: AbstractProblem, y: PyTree, x: PyTree, tau: Scala
     return problem.prox(tree_axpy(1.0, descent, x), tau), residual
 
 
-def _step_size(problem: Lasso, norm) -> Scalar:
-    if not isinstance(problem, Lasso):
-        raise TypeError(f"proximal gradient needs a Lasso, but got {type(problem).__name__}")
-    size = operator_norm(problem.K, norm)
+def _step_size(solver: type[AbstractSolver], problem: Lasso, norm) -> Scalar:
+    size = solver.problem_norm(problem, norm)
     return 1 / (size * size)

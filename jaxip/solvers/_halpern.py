@@ -3,12 +3,13 @@
 import equinox as eqx
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar, check_positive, is_concrete
+from jaxip._arguments import number
+from jaxip._checks import check_positive, is_concrete
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub, tree_where
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._pdhg import mean_weight, pair_norm, primal_dual_step, start_weight
-from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
+from jaxip.solvers._solver import AbstractSolver, check_steps
 
 
 class HalpernState(eqx.Module):
@@ -36,11 +37,11 @@ class Halpern(AbstractSolver):
     Source: Lu and Yang (2024), arXiv 2407.16144; tests and weight: Applegate et al. (2021).
     """
 
-    tau: Scalar = eqx.field(converter=as_scalar)
-    sigma: Scalar = eqx.field(converter=as_scalar)
-    sufficient: Scalar = eqx.field(converter=as_scalar, default=0.2)
-    necessary: Scalar = eqx.field(converter=as_scalar, default=0.8)
-    artificial: Scalar = eqx.field(converter=as_scalar, default=0.36)
+    tau: Scalar = eqx.field(converter=number("tau"))
+    sigma: Scalar = eqx.field(converter=number("sigma"))
+    sufficient: Scalar = eqx.field(converter=number("sufficient"), default=0.2)
+    necessary: Scalar = eqx.field(converter=number("necessary"), default=0.8)
+    artificial: Scalar = eqx.field(converter=number("artificial"), default=0.36)
 
     def __check_init__(self):
         check_positive("tau", self.tau)
@@ -50,11 +51,11 @@ class Halpern(AbstractSolver):
     @classmethod
     def for_problem(cls, problem: AbstractProblem, norm: float | Scalar | None = None) -> "Halpern":
         """`tau = sigma = 1 / |K|`. Raises: ValueError where no bound of `|K|` is known."""
-        size = operator_norm(problem.K, norm)
+        size = cls.problem_norm(problem, norm)
         return cls(1 / size, 1 / size)
 
     def check(self, problem):
-        check_steps(self.tau, self.sigma, problem.K)
+        check_steps(self, (self.tau, self.sigma), problem.K, "tau * sigma * |K|^2")
 
     def warm(self, problem, y, x, z) -> HalpernState:
         guess = start_weight(problem, y, self.tau, self.sigma).astype(tree_norm(x).dtype)

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from jaxip._arguments import given
 from jaxip._tree import (
     from_real,
     structure_of,
@@ -15,7 +16,7 @@ from jaxip._tree import (
     tree_sub,
     tree_where,
 )
-from jaxip._types import Array, Count, Float, PyTree, Scalar
+from jaxip._types import Array, Count, Flag, Float, PyTree, Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._closing import relative_gap
 from jaxip.solvers._linear import cg_loop
@@ -27,6 +28,29 @@ STALL_CHECKS = 5  # a gap that has not fallen by 10 % in so many checks ...
 STALL_FACTOR = 0.9
 FLOOR = 8.0  # ... and is below FLOOR * eps * |y| / objective cannot be shown to fall
 MARGIN = 0.9  # the loop asks for a little more than the proof, which is widened by rounding
+
+
+class Checks(eqx.Module):
+    """At most `limit` checks, a number of the program; `length` of the history is static."""
+
+    limit: Count
+    length: int = eqx.field(static=True)
+
+    @classmethod
+    def at_most(cls, count: int, fixed_length: bool) -> "Checks":
+        """The history as long as `count`, or longer: 1,000, 2,000, 5,000, 10,000 and so on.
+
+        So another limit is seldom another program. A scan has the length of its history.
+        """
+        length = max(count, 1) if fixed_length else _round_up(count)
+        return cls(jnp.asarray(count, jnp.int32), length)
+
+
+def _round_up(count: int) -> int:
+    power = 1000
+    while 10 * power < count:
+        power *= 10
+    return next(n * power for n in (1, 2, 5, 10) if count <= n * power)
 
 
 class Progress(eqx.Module):
@@ -50,7 +74,8 @@ def begin(problem, y, solver: AbstractSolver, pair, num_checks: int) -> Progress
     state = solver.warm(problem, y, *pair)
     number = jnp.zeros_like(tree_norm(pair[0]))
     zero = jnp.zeros((), jnp.int32)
-    code = jnp.where(tree_isfinite(y), RUNNING, int(Status.nonfinite)).astype(jnp.int32)
+    code = jnp.where(tree_isfinite(y), RUNNING, int(Status.nonfinite))
+    code = jnp.where(problem.is_sound(), code, int(Status.inconsistent)).astype(jnp.int32)
     history = jnp.full((num_checks,), jnp.nan, number.dtype)
     infinite = number + jnp.inf
     pair = (solver.primal(state), solver.dual(state))
@@ -82,7 +107,7 @@ def _check(problem, y, solver, goal, stop, check_every, now: Progress, state) ->
     since = jnp.where(fallen, 0, now.since + 1)
     floor = FLOOR * jnp.finfo(gap.dtype).eps * tree_norm(y) / jnp.where(objective > 0, objective, 1)
     stalled = (since >= STALL_CHECKS) & (gap <= floor) & ((gap > MARGIN * goal) | ~kept)
-    wanted = jnp.zeros((), bool) if stop is None else stop(x, z)
+    wanted = jnp.zeros((), bool) if stop is None else one_flag(stop, x, z)
     infeasible = _shown_infeasible(problem, y, problem.feasible(x, y), bound)
     code = jnp.asarray(RUNNING, jnp.int32)
     code = jnp.where(wanted, int(Status.not_converged), code)
@@ -103,6 +128,18 @@ def _check(problem, y, solver, goal, stop, check_every, now: Progress, state) ->
         num_steps=now.num_steps + jnp.where(finite, check_every, 0).astype(jnp.int32),
         history=now.history.at[now.num_steps // check_every].set(gap, mode="drop"),
     )
+
+
+def one_flag(stop: Callable, x: PyTree, z: PyTree):
+    """`stop(x, z)`. Raises: TypeError where that is not one bool."""
+    wanted = stop(x, z)
+    try:
+        shape = jnp.shape(wanted)
+    except TypeError:
+        shape = None
+    if shape != () or wanted is None:
+        raise TypeError(f"stop(x, z) must return one bool, but returned {given(wanted)}")
+    return wanted
 
 
 def _best_dual(problem: AbstractProblem, y: PyTree, duals, now: Progress):
@@ -138,12 +175,16 @@ def _shown_infeasible(problem: AbstractProblem, y: PyTree, x: PyTree, bound: Sca
     return suspect & problem.is_ray(ray, y)
 
 
-def run_while(problem, y, solver, pair, goal, stop, num_checks: int, check_every: int):
+def _goes_on(now: Progress, checks: Checks, check_every: int) -> Flag:
+    return (now.code == RUNNING) & (now.num_steps < checks.limit * check_every)
+
+
+def run_while(problem, y, solver, pair, goal, stop, checks: Checks, check_every: int):
     """Until a status is reached: fast, forward-mode only."""
-    start = begin(problem, y, solver, pair, num_checks)
+    start = begin(problem, y, solver, pair, checks.length)
 
     def proceed(now: Progress):
-        return (now.code == RUNNING) & (now.num_steps < num_checks * check_every)
+        return _goes_on(now, checks, check_every)
 
     def body(now: Progress):
         return advance(problem, y, solver, goal, stop, check_every, now)
@@ -151,15 +192,15 @@ def run_while(problem, y, solver, pair, goal, stop, num_checks: int, check_every
     return jax.lax.while_loop(proceed, body, start)
 
 
-def run_scan(problem, y, solver, pair, goal, stop, num_checks: int, check_every: int):
+def run_scan(problem, y, solver, pair, goal, stop, checks: Checks, check_every: int):
     """The same as a scan of fixed length: differentiable in reverse, one block in memory."""
-    start = begin(problem, y, solver, pair, num_checks)
+    start = begin(problem, y, solver, pair, checks.length)
 
     @jax.checkpoint
     def block(now: Progress):
         return advance(problem, y, solver, goal, stop, check_every, now)
 
     def body(now: Progress, _):
-        return jax.lax.cond(now.code == RUNNING, block, lambda same: same, now), None
+        return jax.lax.cond(_goes_on(now, checks, check_every), block, lambda same: same, now), None
 
-    return jax.lax.scan(body, start, None, length=num_checks)[0]
+    return jax.lax.scan(body, start, None, length=checks.length)[0]

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_scalar, check_nonnegative, check_positive, is_concrete
+from jaxip._arguments import check_between, count, number
+from jaxip._checks import check_nonnegative, check_positive
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_zeros
 from jaxip._types import Array, Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem, AnalysisQCBP
@@ -39,24 +40,22 @@ class NESTA(AbstractSolver):
     Source: Becker, Bobin and Candes (2011); restarts: Neyra-Nesterenko and Adcock (2022).
     """
 
-    norm: Scalar = eqx.field(converter=as_scalar)
-    r: Scalar = eqx.field(converter=as_scalar, default=float(np.exp(-1)))
-    zeta: Scalar = eqx.field(converter=as_scalar, default=1e-2)
-    inner_steps: int = eqx.field(static=True, default=100)
+    takes = (AnalysisQCBP,)
+    norm: Scalar = eqx.field(converter=number("norm"))
+    r: Scalar = eqx.field(converter=number("r"), default=float(np.exp(-1)))
+    zeta: Scalar = eqx.field(converter=number("zeta"), default=1e-2)
+    inner_steps: int = eqx.field(static=True, converter=count("inner_steps"), default=100)
 
     def __check_init__(self):
         check_positive("norm", self.norm)
         check_nonnegative("zeta", self.zeta)
-        if is_concrete(self.r) and not 0 < float(self.r) < 1:
-            raise ValueError(f"r = {float(self.r):g}, but it must be in (0, 1)")
-        if self.inner_steps < 1:
-            raise ValueError(f"inner_steps = {self.inner_steps}, but it must be at least 1")
+        check_between("r", self.r, 0, 1)
 
     @classmethod
     def for_problem(
         cls, problem: AbstractProblem, norm: float | Scalar | None = None, **options
     ) -> "NESTA":
-        """`norm` is of D. Raises: ValueError where it is not known, or for another problem."""
+        """`norm` is of D. Raises: TypeError for another problem, ValueError without a bound."""
         solver = cls(operator_norm(_analysis(problem).D, norm), **options)
         solver.check(problem)
         return solver
@@ -134,8 +133,7 @@ def _gram(problem: AnalysisQCBP) -> Array:
 
 
 def _analysis(problem: AbstractProblem) -> AnalysisQCBP:
-    if not isinstance(problem, AnalysisQCBP):
-        raise ValueError(f"NESTA solves an AnalysisQCBP, not a {type(problem).__name__}")
-    if problem.constraint is not None:
+    NESTA.require(problem)
+    if problem.constraint is not None:  # type: ignore[attr-defined]
         raise ValueError("NESTA has no projection onto the data and a constraint on x at once")
-    return problem
+    return problem  # type: ignore[return-value]

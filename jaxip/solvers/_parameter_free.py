@@ -6,12 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_scalar, check_positive, is_concrete
+from jaxip._arguments import check_between, count, number, optional_number
+from jaxip._checks import check_nonnegative, check_positive, is_concrete
 from jaxip._tree import tree_add, tree_norm, tree_scale, tree_size, tree_where, tree_zeros
 from jaxip._types import Array, Count, Float, PyTree, Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._pdhg import primal_dual_step
-from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
+from jaxip.solvers._solver import AbstractSolver, check_steps
 
 
 class GridState(eqx.Module):
@@ -56,41 +57,41 @@ class ParameterFree(AbstractSolver):
     Source: Adcock, Colbrook and Neyra-Nesterenko (2025); arXiv 2301.02268.
     """
 
-    norm: Scalar = eqx.field(converter=as_scalar)
-    alpha0: Scalar | None = eqx.field(converter=lambda v: _maybe(v), default=None)
-    kappa: Scalar | None = eqx.field(converter=lambda v: _maybe(v), default=None)
-    unit: Scalar | None = eqx.field(converter=lambda v: _maybe(v), default=None)
-    beta0: Scalar = eqx.field(converter=as_scalar, default=1.0)
-    r: Scalar = eqx.field(converter=as_scalar, default=float(np.exp(-1)))
-    a: Scalar = eqx.field(converter=as_scalar, default=float(np.e))
-    b: Scalar = eqx.field(converter=as_scalar, default=float(np.e))
-    c1: Scalar = eqx.field(converter=as_scalar, default=2.0)
-    c2: Scalar = eqx.field(converter=as_scalar, default=2.0)
-    reach: int = eqx.field(static=True, default=6)
-    betas: int = eqx.field(static=True, default=1)
+    norm: Scalar = eqx.field(converter=number("norm"))
+    alpha0: Scalar | None = eqx.field(converter=optional_number("alpha0"), default=None)
+    kappa: Scalar | None = eqx.field(converter=optional_number("kappa"), default=None)
+    unit: Scalar | None = eqx.field(converter=optional_number("unit"), default=None)
+    beta0: Scalar = eqx.field(converter=number("beta0"), default=1.0)
+    r: Scalar = eqx.field(converter=number("r"), default=float(np.exp(-1)))
+    a: Scalar = eqx.field(converter=number("a"), default=float(np.e))
+    b: Scalar = eqx.field(converter=number("b"), default=float(np.e))
+    c1: Scalar = eqx.field(converter=number("c1"), default=2.0)
+    c2: Scalar = eqx.field(converter=number("c2"), default=2.0)
+    reach: int = eqx.field(static=True, converter=count("reach", 0), default=6)
+    betas: int = eqx.field(static=True, converter=count("betas"), default=1)
 
     def __check_init__(self):
         for name in ("norm", "alpha0", "kappa", "unit"):
             if getattr(self, name) is not None:
                 check_positive(name, getattr(self, name))
-        if self.reach < 0 or self.betas < 1:
-            raise ValueError(f"reach = {self.reach} and betas = {self.betas}: at least 0 and 1")
-        if is_concrete(self.r) and not 0 < float(self.r) < 1:
-            raise ValueError(f"r = {float(self.r):g}, but it must be in (0, 1)")
+        check_between("r", self.r, 0, 1)
         if is_concrete(self.beta0) and not float(self.beta0) >= 1:
             raise ValueError(f"beta0 = {float(self.beta0):g}, but it must be at least 1")
         if is_concrete(self.a, self.b) and not (float(self.a) > 1 and float(self.b) > 1):
             raise ValueError(f"a = {float(self.a):g}, b = {float(self.b):g}: both must exceed 1")
+
+        for name in ("c1", "c2"):
+            check_nonnegative(name, getattr(self, name))
 
     @classmethod
     def for_problem(
         cls, problem: AbstractProblem, norm: float | Scalar | None = None, **options
     ) -> "ParameterFree":
         """With the bound of `|K|`. Raises: ValueError where none is known."""
-        return cls(operator_norm(problem.K, norm), **options)
+        return cls(cls.problem_norm(problem, norm), **options)
 
     def check(self, problem):
-        check_steps(1 / self.norm, 1 / self.norm, problem.K)
+        check_steps(self, (1 / self.norm, 1 / self.norm), problem.K, "|K|^2 / norm^2")
 
     def warm(self, problem, y, x, z) -> GridState:
         n = (2 * self.reach + 1) * self.betas
@@ -249,10 +250,6 @@ def _exponents(reach: int, betas: int) -> tuple[np.ndarray, np.ndarray]:
     """All (i, j), those of small |i| first: of two that are due together the first runs."""
     i = np.array(sorted(range(-reach, reach + 1), key=lambda k: (abs(k), k)))
     return np.tile(i, betas), np.repeat(np.arange(betas), 2 * reach + 1)
-
-
-def _maybe(value):
-    return None if value is None else as_scalar(value)
 
 
 def _positive(value: Scalar) -> Scalar:

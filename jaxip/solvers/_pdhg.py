@@ -4,11 +4,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jax import lax
 
-from jaxip._checks import as_scalar, check_positive, is_concrete
+from jaxip._arguments import check_between, count, number, optional_number
+from jaxip._checks import check_positive
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem
-from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
+from jaxip.solvers._solver import AbstractSolver, check_steps
 
 
 class PDHGState(eqx.Module):
@@ -37,16 +38,17 @@ class PDHG(AbstractSolver):
     Source: Chambolle and Pock (2011), algorithm 1; relaxation: Condat (2013), theorem 3.3.
     """
 
-    tau: Scalar = eqx.field(converter=as_scalar)
-    sigma: Scalar = eqx.field(converter=as_scalar)
-    relaxation: Scalar | None = eqx.field(converter=lambda r: optional(r), default=None)
-    omega: Scalar | None = eqx.field(converter=lambda w: optional(w), default=None)
-    balance_until: int = eqx.field(static=True, default=512)
+    tau: Scalar = eqx.field(converter=number("tau"))
+    sigma: Scalar = eqx.field(converter=number("sigma"))
+    relaxation: Scalar | None = eqx.field(converter=optional_number("relaxation"), default=None)
+    omega: Scalar | None = eqx.field(converter=optional_number("omega"), default=None)
+    balance_until: int = eqx.field(static=True, converter=count("balance_until", 0), default=512)
 
     def __check_init__(self):
         check_positive("tau", self.tau)
         check_positive("sigma", self.sigma)
         check_relaxation(self.relaxation)
+        check_optional("omega", self.omega)
 
     @classmethod
     def for_problem(
@@ -59,11 +61,11 @@ class PDHG(AbstractSolver):
         balance_until: int = 512,
     ) -> "PDHG":
         """`tau = sigma = 1 / |K|`. Raises: ValueError where no bound of `|K|` is known."""
-        size = operator_norm(problem.K, norm)
+        size = cls.problem_norm(problem, norm)
         return cls(1 / size, 1 / size, relaxation, omega, balance_until)
 
     def check(self, problem):
-        check_steps(self.tau, self.sigma, problem.K)
+        check_steps(self, (self.tau, self.sigma), problem.K, "tau * sigma * |K|^2")
 
     def warm(self, problem, y, x, z) -> PDHGState:
         dtype = tree_norm(x).dtype
@@ -91,15 +93,16 @@ class PDHG(AbstractSolver):
         return state.answer()[1]
 
 
-def optional(value) -> Scalar | None:
-    """A scalar leaf, or None."""
-    return None if value is None else as_scalar(value)
+def check_optional(name: str, value: Scalar | None) -> None:
+    """Raises: ValueError where a value is given that is not finite and positive."""
+    if value is not None:
+        check_positive(name, value)
 
 
 def check_relaxation(rho: Scalar | None) -> None:
     """Raises: ValueError where a concrete factor is not in (0, 2)."""
-    if rho is not None and is_concrete(rho) and not 0 < float(rho) < 2:
-        raise ValueError(f"relaxation = {float(rho):g}, but it must be in (0, 2)")
+    if rho is not None:
+        check_between("relaxation", rho, 0, 2)
 
 
 def relaxed(state: PDHGState, new, omega: Scalar, rho: Scalar | None) -> PDHGState:

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar
+from jaxip._arguments import count, optional_number
 from jaxip._module import Module
 from jaxip._numerics import promoting
 from jaxip._tree import with_precision
@@ -26,12 +26,10 @@ class Reconstruction(Module):
     """
 
     problem: AbstractProblem
-    gap: Scalar | None = eqx.field(
-        converter=lambda g: None if g is None else as_scalar(g), default=None
-    )
+    gap: Scalar | None = eqx.field(converter=optional_number("gap"), default=None)
     solver: AbstractSolver | None = None
     start: tuple[PyTree, PyTree] | None = None
-    max_steps: int = eqx.field(static=True, default=10_000)
+    max_steps: int = eqx.field(static=True, converter=count("max_steps", 0), default=10_000)
 
     def __call__(self, y: PyTree) -> PyTree:
         return self.solve(y).image
@@ -90,7 +88,7 @@ class UnrolledReconstruction(Module):
     problem: AbstractProblem
     solver: AbstractSolver | None
     start: tuple[PyTree, PyTree] | None
-    num_steps: int = eqx.field(static=True)
+    num_steps: int = eqx.field(static=True, converter=count("num_steps", 0))
 
     @property
     def label(self) -> str:

@@ -5,12 +5,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_scalar, check_positive
+from jaxip._arguments import as_count, check_between, check_kind, count, number
+from jaxip._checks import check_nonnegative, check_positive
 from jaxip._tree import tree_add, tree_norm, tree_scale, tree_where, tree_zeros
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._pdhg import PDHG, primal_dual_step
-from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
+from jaxip.solvers._solver import AbstractSolver, check_steps
 
 
 class RestartedState(eqx.Module):
@@ -38,18 +39,19 @@ class Restarted(AbstractSolver):
     Source: Colbrook, Antun and Hansen (2022), theorem 3; arXiv 2101.08286.
     """
 
-    tau: Scalar = eqx.field(converter=as_scalar)
-    sigma: Scalar = eqx.field(converter=as_scalar)
-    norm: Scalar = eqx.field(converter=as_scalar)
-    nu: Scalar = eqx.field(converter=as_scalar, default=float(np.exp(-1)))
-    delta: Scalar = eqx.field(converter=as_scalar, default=1e-9)
-    inner_steps: int = eqx.field(static=True, default=40)
+    tau: Scalar = eqx.field(converter=number("tau"))
+    sigma: Scalar = eqx.field(converter=number("sigma"))
+    norm: Scalar = eqx.field(converter=number("norm"))
+    nu: Scalar = eqx.field(converter=number("nu"), default=float(np.exp(-1)))
+    delta: Scalar = eqx.field(converter=number("delta"), default=1e-9)
+    inner_steps: int = eqx.field(static=True, converter=count("inner_steps"), default=40)
 
     def __check_init__(self):
         check_positive("tau", self.tau)
         check_positive("sigma", self.sigma)
-        if self.inner_steps < 1:
-            raise ValueError(f"inner_steps = {self.inner_steps}, but it must be at least 1")
+        check_positive("norm", self.norm)
+        check_nonnegative("delta", self.delta)
+        check_between("nu", self.nu, 0, 1)
 
     @classmethod
     def for_problem(
@@ -62,11 +64,11 @@ class Restarted(AbstractSolver):
         delta: float = 1e-9,
     ) -> "Restarted":
         """`tau = sigma = 1 / |K|`. Raises: ValueError where no bound of `|K|` is known."""
-        size = operator_norm(problem.K, norm)
+        size = cls.problem_norm(problem, norm)
         return cls(1 / size, 1 / size, size, nu, delta, inner_steps)
 
     def check(self, problem):
-        check_steps(self.tau, self.sigma, problem.K)
+        check_steps(self, (self.tau, self.sigma), problem.K, "tau * sigma * |K|^2")
 
     def warm(self, problem, y, x, z) -> RestartedState:
         zero_x, zero_z = tree_zeros(x), tree_zeros(z)
@@ -123,19 +125,25 @@ class Polished(AbstractSolver):
 
     first: AbstractSolver
     second: AbstractSolver
-    switch: int = eqx.field(static=True, default=320)
+    switch: int = eqx.field(static=True, converter=count("switch", 0), default=320)
+
+    def __check_init__(self):
+        for name, solver in (("first", self.first), ("second", self.second)):
+            check_kind(name, solver, AbstractSolver, "a solver")
 
     @classmethod
     def for_problem(
         cls, problem: AbstractProblem, norm: float | Scalar | None = None, *, restarts: int = 8
     ) -> "Polished":
         """`restarts` restarts of FIRENET with 40 inner steps, then PDHG."""
+        as_count("restarts", restarts)
         first = Restarted.for_problem(problem, norm)
         return cls(first, PDHG.for_problem(problem, norm), restarts * first.inner_steps)
 
     def check(self, problem):
-        self.first.check(problem)
-        self.second.check(problem)
+        for solver in (self.first, self.second):
+            solver.require(problem)
+            solver.check(problem)
 
     def warm(self, problem, y, x, z) -> PolishedState:
         first = self.first.warm(problem, y, x, z)

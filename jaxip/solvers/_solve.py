@@ -8,19 +8,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_scalar, check_positive, is_concrete
+from jaxip._checks import as_scalar, is_concrete
 from jaxip._numerics import epsilon, promoting
 from jaxip._tree import with_precision
 from jaxip._types import PyTree, Scalar, Structure
 from jaxip.problems import AbstractAnalysis, AbstractProblem, Lasso, is_enclosed
-from jaxip.solvers._adjoint import AbstractAdjoint, Implicit
+from jaxip.solvers._adjoint import AbstractAdjoint
 from jaxip.solvers._closing import close
 from jaxip.solvers._dense import entries
+from jaxip.solvers._door import (
+    check_extras,
+    check_goal,
+    check_problem,
+    check_start,
+    number_of_checks,
+)
 from jaxip.solvers._fista import FISTA
 from jaxip.solvers._halpern import Halpern
-from jaxip.solvers._loop import RUNNING, Progress
+from jaxip.solvers._loop import RUNNING, Checks, Progress
 from jaxip.solvers._pdhg import PDHG
-from jaxip.solvers._solver import AbstractSolver
+from jaxip.solvers._solver import AbstractSolver, check_solver
 from jaxip.solvers._status import Solution, Status, status_name
 from jaxip.solvers._working_set import WorkingSet
 
@@ -71,21 +78,29 @@ def solve(
     `stop(x, z)` an extra reason to end. `solution.status` rests on a check in float64 with
     rounding enclosed. Works inside jit, vmap and grad; derivatives in y and in every array of the
     problem pass through `solution.x` and `.image` (by `Implicit()` unless `Unroll()` is given).
-    Raises: ValueError for data of another shape or kind, for steps too long, and, with `throw`,
-    where the status is not optimal: under a transformation (jit, vmap, grad) that is an
-    `equinox.EquinoxRuntimeError` at run time, whatever part of the solution is used.
+    A new `max_steps` is a number of the same program, but with `Unroll()`; `history` has one entry
+    a check, `ceil(max_steps / check_every)` in all.
+    Raises: TypeError for another kind of thing than is asked for; ValueError for data of another
+    shape or kind, for steps too long, and, with `throw`, where the status is not optimal: under a
+    transformation (jit, vmap, grad) that is an `equinox.EquinoxRuntimeError` at run time, whatever
+    part of the solution is used.
     """
+    check_problem(problem)
     y = problem.check_data(y)
-    y = with_precision(y, _data_structure(problem, y))
+    shapes = _start_structure(problem, y)
+    y = with_precision(y, shapes[1])
     problem = with_precision(problem, y)
-    goal = _goal(gap, y)
+    goal = _goal(check_goal(gap), y)
     stepper = with_precision(default_solver(problem) if solver is None else solver, y)
-    stepper.check(problem)
-    pair = None if start is None else with_precision(start, y)
-    adjoint = Implicit() if adjoint is None else adjoint
+    check_solver(stepper, problem)
+    pair = None if start is None else with_precision(check_start(shapes, start), y)
+    adjoint = check_extras(stop, adjoint, throw)
     every = stepper.check_every() if check_every is None else check_every
-    num_checks = -(-max_steps // every)
-    solution = _solve(problem, y, stepper, pair, goal, stop, adjoint, num_checks, every)
+    count, every = number_of_checks(max_steps, every)
+    checks = Checks.at_most(count, adjoint.fixed_length)
+    solution = _solve(problem, y, stepper, pair, goal, stop, adjoint, checks, every)
+    if checks.length != count:
+        solution = eqx.tree_at(lambda s: s.history, solution, solution.history[:count])
     return _or_raise(solution) if throw else solution
 
 
@@ -105,9 +120,9 @@ def _or_raise(solution: Solution) -> Solution:
 
 
 @eqx.filter_jit
-def _solve(problem, y, solver, pair, goal, stop, adjoint, num_checks, check_every) -> Solution:
+def _solve(problem, y, solver, pair, goal, stop, adjoint, checks, check_every) -> Solution:
     pair = problem.start(y) if pair is None else pair
-    progress = adjoint.run(problem, y, solver, pair, goal, stop, num_checks, check_every)
+    progress = adjoint.run(problem, y, solver, pair, goal, stop, checks, check_every)
     x = problem.feasible(progress.pair[0], y)
     z = progress.pair[1]
     numbers, finding = close(problem, x, (z, progress.proof), y, goal)
@@ -135,8 +150,8 @@ def _solve(problem, y, solver, pair, goal, stop, adjoint, num_checks, check_ever
     )
 
 
-def _data_structure(problem, y: PyTree) -> Structure:
-    """Shapes and dtypes of `K x`."""
+def _start_structure(problem, y: PyTree) -> tuple[Structure, Structure]:
+    """Shapes and dtypes of x and `K x`."""
     arrays, rest = eqx.partition((problem, y), lambda v: isinstance(v, jax.Array | np.ndarray))
     leaves, static = jax.tree.flatten(rest)
     return _traced_data.eval_shape(arrays, static, tuple(leaves))
@@ -146,7 +161,7 @@ def _data_structure(problem, y: PyTree) -> Structure:
 def _traced_data(arrays, static, leaves):
     # a function of this module, so that a second call finds the trace of the first
     problem, y = eqx.combine(arrays, jax.tree.unflatten(static, leaves))
-    return problem.start(y)[1]
+    return problem.start(y)
 
 
 def _status(problem, progress: Progress, gap, violation, goal):
@@ -161,6 +176,4 @@ def _status(problem, progress: Progress, gap, violation, goal):
 
 def _goal(gap, y: PyTree) -> Scalar:
     name = "float32" if epsilon(y) > 1e-10 else "float64"
-    value = as_scalar(DEFAULT_GAP[name] if gap is None else gap)
-    check_positive("gap", value)
-    return value.astype(name)
+    return as_scalar(DEFAULT_GAP[name] if gap is None else gap).astype(name)

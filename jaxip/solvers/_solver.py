@@ -2,21 +2,41 @@
 
 import abc
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from jaxip._checks import is_concrete
+from jaxip._arguments import as_number, check_kind, given
+from jaxip._checks import check_positive, is_concrete
 from jaxip._module import Module
 from jaxip._types import PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 from jaxip.problems import AbstractProblem
 
 State = Any
+ROUNDED = 8.0  # in eps: what the product of steps may exceed its limit by
 
 
 class AbstractSolver(Module):
     """`init`, then `step` after `step`: at most one K and one K^H each, pure, no tolerance."""
+
+    takes: ClassVar[tuple[type[AbstractProblem], ...]] = (AbstractProblem,)
+
+    @classmethod
+    def require(cls, problem: AbstractProblem) -> None:
+        """Raises: TypeError for a problem that this solver does not take."""
+        if not isinstance(problem, cls.takes):
+            wanted = " or ".join(_with_article(kind) for kind in cls.takes)
+            raise TypeError(
+                f"{cls.__name__} needs {wanted}, but got {given(problem)}; solve(problem, y) "
+                "chooses a solver that fits"
+            )
+
+    @classmethod
+    def problem_norm(cls, problem: AbstractProblem, norm: float | Scalar | None) -> Scalar:
+        """`operator_norm` of K, for a problem that this solver takes."""
+        cls.require(problem)
+        return operator_norm(problem.K, norm)
 
     @abc.abstractmethod
     def check(self, problem: AbstractProblem) -> None:
@@ -64,8 +84,10 @@ def operator_norm(op: AbstractLinearOperator, norm: float | Scalar | None) -> Sc
     """
     lower, upper = op.norm_bounds()
     if norm is not None:
-        value = jnp.asarray(norm, upper.dtype)
-        if is_concrete(value, lower) and not float(value) >= float(lower) * (1 - 1e-6):
+        value = as_number("norm", norm).astype(upper.dtype)
+        check_positive("norm", value)
+        slack = ROUNDED / 2 * float(jnp.finfo(value.dtype).eps)
+        if is_concrete(value, lower) and not float(value) >= float(lower) * (1 - slack):
             raise ValueError(f"norm = {float(value):g}, but |K| is at least {float(lower):g}")
         return value
     if is_concrete(upper) and not math.isfinite(float(upper)):
@@ -79,15 +101,39 @@ def operator_norm(op: AbstractLinearOperator, norm: float | Scalar | None) -> Sc
     return jnp.where(upper > 0, upper, 1)
 
 
-def check_steps(tau: Scalar, sigma: Scalar, op: AbstractLinearOperator) -> None:
-    """Raises: ValueError where `tau sigma |K|^2 > 1 + 8 eps` for a lower bound of `|K|`.
+def check_solver(solver, problem: AbstractProblem) -> None:
+    """Raises: TypeError for no solver, or one of other problems; ValueError for its steps."""
+    name = solver.__name__ if isinstance(solver, type) else "solvers.FISTA"
+    way_out = f"{name}.for_problem(problem) makes one"
+    check_kind("solver", solver, AbstractSolver, "a solver", way_out)
+    solver.require(problem)
+    solver.check(problem)
 
-    The upper bound of a norm may be loose; the lower one is a vector tried.
+
+def check_steps(
+    solver: AbstractSolver,
+    steps: tuple[Scalar, ...],
+    op: AbstractLinearOperator,
+    condition: str,
+    most: float = 1.0,
+) -> None:
+    """Raises: ValueError where the product of the steps is over `most / |op|^2` for certain.
+
+    That is, for the lower bound of the norm, a vector tried. The upper one may be loose, if only
+    by a few roundings, where a user's own `1 / |op|` is right.
     """
-    lower, upper = op.norm_bounds()
-    known = jnp.where(jnp.isfinite(upper) & (upper <= lower * 1.001), upper, lower)
-    if not is_concrete(tau, sigma, known):
+    lower, _ = op.norm_bounds()
+    if not is_concrete(steps, lower):
         return
-    product = float(tau) * float(sigma) * float(known) ** 2
-    if not product <= 1 + 8 * float(jnp.finfo(tau.dtype).eps):
-        raise ValueError(f"tau * sigma * |K|^2 = {product:g}, but PDHG needs at most 1")
+    value = math.prod(map(float, steps)) * float(lower) ** 2
+    if not value <= most * (1 + ROUNDED * float(jnp.finfo(steps[0].dtype).eps)):
+        name = type(solver).__name__
+        raise ValueError(
+            f"{condition} = {value:.9g}, but {name} needs at most {most:g}; "
+            f"{name}.for_problem(problem) takes steps that fit"
+        )
+
+
+def _with_article(kind: type) -> str:
+    name = kind.__name__.replace("AbstractProblem", "problem")
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

@@ -12,8 +12,8 @@ from jaxip.solvers._consistency import Contradiction, Finding
 class Status(IntEnum):
     """`optimal`: the gap asked for is proved in float64. All other words prove nothing.
 
-    `inconsistent`: an operator is not what it states (its adjoint, linearity, norm, kernel), so
-    that no bound holds; `reason` says which, and how far off.
+    `inconsistent`: an operator is not what it states (its adjoint, linearity, norm, kernel), or a
+    weight is not positive, so that no bound holds; `reason` says which, and how far off.
     """
 
     optimal = 0
@@ -74,5 +74,6 @@ class Solution(eqx.Module):
             Status.infeasible: "a dual ray shows that no x meets the constraint (to rounding)",
             Status.nonfinite: f"NaN or inf before step {num_steps}; x is the last finite iterate",
             Status.inconsistent: Contradiction(code).sentence(self.names[part], defect)
-            + "; nothing is proved, and ip.testing.check_operator says more",
+            + "; nothing is proved"
+            + (", and ip.testing.check_operator says more" if code != Contradiction.weight else ""),
         }[Status(status)] + (f"; constraint violated by {violation:.1e}" if violation > 0 else "")

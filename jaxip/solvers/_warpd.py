@@ -6,12 +6,13 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_scalar, check_nonnegative, check_positive, is_concrete
+from jaxip._arguments import check_between, count, number
+from jaxip._checks import check_nonnegative, check_positive, is_concrete
 from jaxip._tree import tree_add, tree_norm, tree_scale, tree_where, tree_zeros
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._pdhg import primal_dual_step
-from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
+from jaxip.solvers._solver import AbstractSolver, check_steps
 
 
 class WARPdState(eqx.Module):
@@ -36,22 +37,19 @@ class WARPd(AbstractSolver):
     Source: Colbrook (2022), WARPd; arXiv 2110.12437.
     """
 
-    norm: Scalar = eqx.field(converter=as_scalar)
-    C1: Scalar = eqx.field(converter=as_scalar)
-    C2: Scalar = eqx.field(converter=as_scalar)
-    delta: Scalar = eqx.field(converter=as_scalar)
-    nu: Scalar = eqx.field(converter=as_scalar, default=float(np.exp(-1)))
-    step_size: Scalar = eqx.field(converter=as_scalar, default=1.0)
-    inner_steps: int = eqx.field(static=True, default=40)
+    norm: Scalar = eqx.field(converter=number("norm"))
+    C1: Scalar = eqx.field(converter=number("C1"))
+    C2: Scalar = eqx.field(converter=number("C2"))
+    delta: Scalar = eqx.field(converter=number("delta"))
+    nu: Scalar = eqx.field(converter=number("nu"), default=float(np.exp(-1)))
+    step_size: Scalar = eqx.field(converter=number("step_size"), default=1.0)
+    inner_steps: int = eqx.field(static=True, converter=count("inner_steps"), default=40)
 
     def __check_init__(self):
         for name in ("norm", "C1", "C2", "step_size"):
             check_positive(name, getattr(self, name))
         check_nonnegative("delta", self.delta)
-        if is_concrete(self.nu) and not 0 < float(self.nu) < 1:
-            raise ValueError(f"nu = {float(self.nu):g}, but it must be in (0, 1)")
-        if self.inner_steps < 1:
-            raise ValueError(f"inner_steps = {self.inner_steps}, but it must be at least 1")
+        check_between("nu", self.nu, 0, 1)
 
     @classmethod
     def for_problem(
@@ -65,7 +63,7 @@ class WARPd(AbstractSolver):
         **options,
     ) -> "WARPd":
         """With `inner_steps = ceil(2 C1 C2 |K| / (step_size nu))`, the number of the theorem."""
-        size = operator_norm(problem.K, norm)
+        size = cls.problem_norm(problem, norm)
         if "inner_steps" not in options:
             if not is_concrete(size):
                 raise ValueError("WARPd: give inner_steps where |K| is traced")
@@ -74,7 +72,8 @@ class WARPd(AbstractSolver):
         return cls(size, C1, C2, delta, **options)
 
     def check(self, problem):
-        check_steps(self.step_size / self.norm, self.step_size / self.norm, problem.K)
+        step = self.step_size / self.norm
+        check_steps(self, (step, step), problem.K, "(step_size |K| / norm)^2")
 
     def warm(self, problem, y, x, z) -> WARPdState:
         omega = self.C2 * tree_norm(y)

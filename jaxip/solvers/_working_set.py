@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxip._arguments import count
 from jaxip._numerics import abs2
 from jaxip._tree import tree_norm
 from jaxip._types import Array, Flag, PyTree
-from jaxip.problems import AbstractProblem, Lasso
+from jaxip.problems import Lasso
 from jaxip.solvers._branch import run_if
-from jaxip.solvers._dense import entries
+from jaxip.solvers._dense import dense, require_matrix
 from jaxip.solvers._momentum import Momentum, accept, propose, rest
 from jaxip.solvers._solver import AbstractSolver
 
@@ -34,30 +35,20 @@ class WorkingSet(AbstractSolver):
     Source: Massias, Gramfort and Salmon (2018), working sets; inner steps as in `FISTA`.
     """
 
-    capacity: int = eqx.field(static=True, default=128)
-    inner_steps: int = eqx.field(static=True, default=200)
-
-    def __check_init__(self):
-        if self.capacity < 1 or self.inner_steps < 1:
-            raise ValueError(
-                f"capacity and inner_steps must be positive, but are {self.capacity} and "
-                f"{self.inner_steps}"
-            )
+    takes = (Lasso,)
+    capacity: int = eqx.field(static=True, converter=count("capacity"), default=128)
+    inner_steps: int = eqx.field(static=True, converter=count("inner_steps"), default=200)
 
     @classmethod
     def for_problem(cls, problem: Lasso, *, capacity: int = 128, inner_steps: int = 200):
-        """Raises: ValueError where the problem is not a Lasso with a dense matrix."""
+        """Raises: TypeError where the problem is not a Lasso with a dense matrix."""
         solver = cls(capacity, inner_steps)
         solver.check(problem)
         return solver
 
     def check(self, problem):
-        if not isinstance(problem, Lasso) or entries(problem.K) is None:
-            op = type(problem.K).__name__
-            raise ValueError(
-                f"a working set needs a Lasso with a Matrix, but got {type(problem).__name__} "
-                f"with {op}"
-            )
+        self.require(problem)
+        require_matrix(self, problem)
 
     def check_every(self) -> int:
         return 1
@@ -71,7 +62,7 @@ class WorkingSet(AbstractSolver):
         return WorkingSetState(rest(x, slope, met), dual, jnp.zeros((), bool))
 
     def step(self, problem: Lasso, y, state: WorkingSetState) -> WorkingSetState:
-        A, now = _matrix(problem), state.point
+        A, now = dense(problem), state.point
         weights = jnp.broadcast_to(problem.regulariser.weights, now.x.shape)
         columns = A.shape[1]
         sizes = (min(self.capacity, columns), self.inner_steps)
@@ -97,12 +88,6 @@ class WorkingSet(AbstractSolver):
         size, x = tree_norm(state.z), state.point.x
         value = problem.penalty(x) + problem.fidelity.value(size)
         return value, jnp.zeros_like(size), state.z
-
-
-def _matrix(problem: AbstractProblem) -> Array:
-    matrix = entries(problem.K)
-    assert matrix is not None
-    return matrix
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
