@@ -96,7 +96,7 @@ class Convolution(AbstractLinearOperator):
         if self.mode != "same":
             return self.shape
         pairs = zip(self.shape, self.kernel.shape, strict=True)
-        return tuple(_smooth(n + m // 2) for n, m in pairs)
+        return tuple(smooth_length(n + m // 2) for n, m in pairs)
 
 
 class Downsampling(AbstractLinearOperator):
@@ -199,7 +199,7 @@ def _placed(kernel: Array, shift: tuple[int, ...], grid: tuple[int, ...]) -> Arr
     return jnp.roll(jnp.pad(kernel, widths), [-c for c in shift], tuple(range(kernel.ndim)))
 
 
-def _smooth(n: int) -> int:
+def smooth_length(n: int) -> int:
     """The least `2^a 3^b 5^c` that is at least n: such lengths have the fastest FFT."""
     while True:
         rest = n

@@ -1,4 +1,7 @@
-"""The non-uniform Fourier transform against the sum it is; trajectories in closed form."""
+"""The non-uniform Fourier transform against the sum it is; trajectories in closed form.
+
+By jax-finufft, and without it; on one device, and spread over all of them.
+"""
 
 import sys
 
@@ -6,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import PartitionSpec
 
 from jaxip import operators as ops
 
@@ -55,6 +59,17 @@ def _misfit_written_out(points):
     return np.sum(np.abs(_direct(points, IMAGE) - DATA) ** 2) / 2
 
 
+@pytest.fixture(autouse=True, params=["jax-finufft", "JAX alone"])
+def path(request, monkeypatch):
+    """With the library, and as where it is not installed."""
+    if request.param == "JAX alone":
+        jax.clear_caches()
+        monkeypatch.setitem(sys.modules, "jax_finufft", None)
+    yield request.param
+    if request.param == "JAX alone":
+        jax.clear_caches()
+
+
 @pytest.mark.parametrize("shape", [(12, 9), (5, 4, 6)])
 @pytest.mark.parametrize(
     ("dtype", "tolerance"),
@@ -72,6 +87,30 @@ def test_is_the_sum(shape, dtype, tolerance):
     pulses = np.eye(image.size).reshape(-1, *shape)
     want = [np.vdot(_direct(points, pulse), data) for pulse in pulses]
     _close(np.ravel(A.H @ jnp.asarray(data, x.dtype)), want, tolerance)
+
+
+@pytest.mark.parametrize(
+    ("shape", "tolerance"), [((12, 9), 1e-2), ((12, 9), None), ((1, 3), 1e-9), ((3, 4, 2), 1e-4)]
+)
+def test_stated_error_and_norm_hold(shape, tolerance):
+    """Also of the pixel in the corner, whose frequency is the highest."""
+    points, corner = _points(40, len(shape)), np.zeros(shape)
+    corner[(0,) * len(shape)] = 1
+    k = jnp.asarray(points, WIDE)
+    A = ops.NUFFT(k, shape, tolerance=tolerance)
+    forward, back = jax.jit(lambda op, v: op.mv(v)), jax.jit(lambda op, v: op.rmv(v))
+    matrix = np.stack([_direct(points, e.reshape(shape)) for e in np.eye(corner.size)], axis=-1)
+    norm = np.linalg.norm(matrix, 2)
+    lower, upper = jax.jit(lambda op: op.norm_bounds())(A)
+    assert lower <= norm <= upper
+    stated = A.rounding() * jnp.finfo(k.dtype).eps / 2 * norm
+    for x in (corner, _complex(*shape)):
+        x = jnp.asarray(x, A.in_structure().dtype)
+        error = np.linalg.norm(forward(A, x) - matrix @ np.ravel(np.asarray(x, complex)))
+        assert error <= stated * np.linalg.norm(x)
+    y = jnp.asarray(_complex(40), x.dtype)
+    error = np.linalg.norm(np.ravel(back(A, y)) - matrix.conj().T @ np.asarray(y, complex))
+    assert error <= stated * np.linalg.norm(y)
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (2, 3, 4)])
@@ -122,6 +161,65 @@ def test_second_derivative_in_the_points_is_that_of_finite_differences():
     second = jax.grad(jax.grad(value))(jnp.zeros((), WIDE))
     ahead, here, behind = (_misfit_written_out(POINTS + t * along) for t in (step, 0, -step))
     assert second == pytest.approx((ahead - 2 * here + behind) / step**2, rel=max(1e-5, 10 * EXACT))
+
+
+def _share(points, x, y):
+    """Half the squared misfit, by one loop over the images of a batch."""
+    residual = jax.vmap(ops.NUFFT(points, x.shape[1:]).mv)(x) - y
+    return jnp.sum(residual.real**2 + residual.imag**2) / 2
+
+
+@pytest.mark.parametrize("check_vma", [True, False])
+@pytest.mark.parametrize("over", ["points", "batch"])
+def test_gradients_over_several_devices_are_those_of_one(over, check_vma):
+    """Of the image, the points and the data, the loss summed over the devices."""
+    mesh, count = jax.sharding.Mesh(np.asarray(jax.devices()), ("d",)), jax.device_count()
+    k, x = _in(WIDE, _points(3 * count, 2), _complex(2 * count, *SHAPE))
+    y = jnp.asarray(_complex(2 * count, 3 * count), x.dtype)
+    spread, whole = PartitionSpec("d"), PartitionSpec()
+    specs = {"points": (spread, whole, PartitionSpec(None, "d")), "batch": (whole, spread, spread)}
+    total = jax.shard_map(
+        lambda *local: jax.lax.psum(_share(*local), "d"),
+        mesh=mesh, in_specs=specs[over], out_specs=whole, check_vma=check_vma,
+    )  # fmt: skip
+    got, want = (jax.jit(jax.value_and_grad(f, (0, 1, 2)))(k, x, y) for f in (total, _share))
+    for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+        _close(one, other, EXACT)
+
+
+def test_gradient_within_a_device_is_summed_over_the_others():
+    """A loss of the local points has a gradient in the shared image that every device adds to."""
+    mesh = jax.sharding.Mesh(np.asarray(jax.devices()), ("d",))
+    k, x = _in(WIDE, _points(3 * mesh.size, 2), _complex(1, *SHAPE))
+    y = jnp.asarray(_complex(1, 3 * mesh.size), x.dtype)
+    spread, whole, columns = PartitionSpec("d"), PartitionSpec(), PartitionSpec(None, "d")
+    local = jax.shard_map(
+        jax.grad(_share, (0, 1)), mesh=mesh, in_specs=(spread, whole, columns),
+        out_specs=(spread, whole),
+    )  # fmt: skip
+    for one, other in zip(jax.jit(local)(k, x, y), jax.grad(_share, (0, 1))(k, x, y), strict=True):
+        _close(one, other, EXACT)
+
+
+def test_exported_for_every_platform():
+    """A and the gradient in points and image lower without the hardware, and run where it is."""
+    k, x = _in(WIDE, POINTS, IMAGE)
+    y = jnp.asarray(DATA, x.dtype)
+    loss = lambda k, x: _share(k, x[None], y)
+    for function in (lambda k, x: ops.NUFFT(k, SHAPE).mv(x), jax.grad(loss, (0, 1))):
+        program = jax.export.export(jax.jit(function), platforms=("cpu", "cuda", "tpu"))(k, x)
+        assert program.platforms == ("cpu", "cuda", "tpu")
+        for one, other in zip(
+            jax.tree.leaves(program.call(k, x)), jax.tree.leaves(function(k, x)), strict=True
+        ):
+            _close(one, other, EXACT)
+
+
+def test_a_program_for_other_platforms_needs_no_library():
+    k, x = _in(WIDE, POINTS, IMAGE)
+    program = jax.jit(lambda k, x: ops.NUFFT(k, SHAPE).mv(x)).trace(k, x)
+    for platform in ("cuda", "tpu", "rocm"):
+        assert "nufft2d" not in program.lower(lowering_platforms=(platform,)).as_text()
 
 
 def test_a_delay_of_the_gradients_is_learned():
@@ -216,6 +314,9 @@ def test_bad_arguments_raise():
         ops.NUFFT(np.zeros((5, 2), int), (4, 4))
     with pytest.raises(ValueError, match="finite"):
         ops.NUFFT(np.full((5, 2), np.nan), (4, 4))
+    for tolerance in (0, -1e-3, 1.0, np.nan):
+        with pytest.raises(ValueError, match="tolerance must be between 0 and 1"):
+            ops.NUFFT(np.zeros((5, 2)), (4, 4), tolerance=tolerance)
     with pytest.raises(ValueError, match=r"\(h, w\) or \(d, h, w\)"):
         ops.NUFFT(np.zeros((5, 1)), (4,))
     for make in (ops.radial, ops.golden_angle):
@@ -223,9 +324,3 @@ def test_bad_arguments_raise():
             make(0, 4)
     with pytest.raises(ValueError, match="turns and power must be positive"):
         ops.spiral(1, 4, turns=0)
-
-
-def test_without_the_library_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "jax_finufft", None)
-    with pytest.raises(ImportError, match=r'NUFFT needs jax-finufft: pip install "jaxip\[nufft\]"'):
-        ops.NUFFT(np.zeros((5, 2)), (4, 4))
