@@ -1,4 +1,4 @@
-"""The command line: `jaxip demo | reconstruct | audit | replay`.
+"""The command line: `jaxip demo | reconstruct | audit | replay | doctor`.
 
 This file and the commands import nothing heavy at the top: `jaxip --help` starts at once.
 """
@@ -15,6 +15,7 @@ try:
     from jaxip import __version__
     from jaxip.cli._audit import audit
     from jaxip.cli._demo import demo
+    from jaxip.cli._doctor import doctor
     from jaxip.cli._group import OneLineGroup
     from jaxip.cli._reconstruct import reconstruct
     from jaxip.cli._replay import replay
@@ -24,7 +25,7 @@ except KeyboardInterrupt:  # these imports are half of what `jaxip --help` takes
     raise SystemExit(130) from None
 
 app = typer.Typer(cls=OneLineGroup, add_completion=False, rich_markup_mode="rich")
-for command in (demo, reconstruct, audit, replay):
+for command in (demo, reconstruct, audit, replay, doctor):
     app.command()(command)
 
 

@@ -145,6 +145,16 @@ def test_jit_is_eager():
     _close(jax.jit(lambda a, v: a.rmv(v))(A, y), A.rmv(y), EXACT)
 
 
+def test_under_strict_promotion():
+    k, x = _in(WIDE, POINTS, IMAGE)
+    y = jnp.asarray(DATA, x.dtype)
+    loss = lambda k: jnp.vdot(y, ops.NUFFT(k, SHAPE).mv(x)).real
+    with jax.numpy_dtype_promotion("strict"):
+        got = ops.NUFFT(k, SHAPE).rmv(y), jax.grad(loss)(k)
+    _close(got[0], ops.NUFFT(k, SHAPE).rmv(y), EXACT)
+    _close(got[1], jax.grad(loss)(k), EXACT)
+
+
 def test_gradient_in_the_points_is_that_of_finite_differences():
     step, gradient = 1e-5, np.zeros_like(POINTS)
     for index in np.ndindex(*POINTS.shape):

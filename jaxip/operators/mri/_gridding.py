@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._numerics import scaled
 from jaxip._types import Array, Complex, Float
 from jaxip.operators._convolution import smooth_length
 
@@ -90,7 +91,7 @@ def _deconvolved(x: Array, taps: int) -> Array:
     for axis in range(2, x.ndim):
         n = x.shape[axis]
         factor = (1 / _transform_of_kernel(n, taps)).reshape([-1] + [1] * (x.ndim - 1 - axis))
-        x = x * jnp.asarray(factor, x.real.dtype)
+        x = scaled(jnp.asarray(factor, x.real.dtype), x)
     return x
 
 

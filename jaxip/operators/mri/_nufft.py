@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import check_finite
+from jaxip._numerics import scaled
 from jaxip._types import Array, Complex, Float, Structure
 from jaxip.operators._operator import AbstractLinearOperator
 from jaxip.operators.mri._finufft import nufft, nufft_to_grid
@@ -20,8 +21,8 @@ class NUFFT(AbstractLinearOperator):
     None is 1e-6 in float32 and 1e-14 in float64. Rounding ends it: points are known to their own
     eps, and an accuracy of 3e-14 is the best that float64 gives.
 
-    Runs on every platform, under vmap and `jax.shard_map` (with `check_vma` on or off), and in
-    programs of `jax.export`. On the CPU jax-finufft computes, where it is installed (`pip install
+    Runs on every platform, under vmap and `jax.shard_map` (without `check_vma`, differentiate
+    outside of it, as JAX asks), and in programs of `jax.export`. On the CPU jax-finufft computes, where it is installed (`pip install
     "jaxip[nufft]"`, worth it in three dimensions); a padded FFT and a kernel, in JAX alone, else.
     Raises: ValueError for other shapes, points or tolerances.
     Source: Barnett, Magland and af Klinteberg (2019).
@@ -46,16 +47,16 @@ class NUFFT(AbstractLinearOperator):
     def mv(self, x: Complex[Array, "..."]) -> Complex[Array, "..."]:
         x = _complex(x)
         samples = nufft(x, self._flat(x.dtype), sign=-1, tolerance=self._tolerance(x.dtype))
-        return (samples * self._scale(x.dtype)).reshape(self.points.shape[:-1])
+        return scaled(self._scale(x.dtype), samples).reshape(self.points.shape[:-1])
 
     def rmv(self, y: Complex[Array, "..."]) -> Complex[Array, "..."]:
         y = _complex(y).ravel()
         points, tolerance = self._flat(y.dtype), self._tolerance(y.dtype)
         image = nufft_to_grid(y, points, self.shape, sign=1, tolerance=tolerance)
-        return image * self._scale(y.dtype)
+        return scaled(self._scale(y.dtype), image)
 
     def in_structure(self) -> Structure:
-        return jax.ShapeDtypeStruct(self.shape, jnp.result_type(self.points.dtype, jnp.complex64))
+        return jax.ShapeDtypeStruct(self.shape, _complex_dtype(self.points.dtype))
 
     def out_structure(self) -> Structure:
         return jax.ShapeDtypeStruct(self.points.shape[:-1], self.in_structure().dtype)
@@ -97,4 +98,8 @@ class NUFFT(AbstractLinearOperator):
 
 
 def _complex(x: Array) -> Array:
-    return x.astype(jnp.result_type(x.dtype, jnp.complex64))
+    return x.astype(_complex_dtype(x.dtype))
+
+
+def _complex_dtype(dtype) -> np.dtype:
+    return np.dtype(np.complex128 if dtype in (np.float64, np.complex128) else np.complex64)
