@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._checks import as_scalar, describe, same_shapes
-from jaxip._tree import tree_add, tree_norm, tree_scale, tree_sub
+from jaxip._tree import tree_add, tree_norm, tree_scale, tree_sub, tree_vdot
 from jaxip._types import PyTree, Scalar
 from jaxip.functionals import L1, AbstractFunctional, AbstractNorm
 from jaxip.operators import AbstractLinearOperator, Stack
@@ -97,6 +97,13 @@ class AbstractAnalysis(AbstractProblem):
         data = self.fidelity.dual_of(self.residual(x, y))
         back = tree_scale(-1.0, self.data_operator.rmv(data))
         return data, preimage(self.D, back)
+
+    def saddle(self, x: PyTree, z: PyTree, y: PyTree, here: "AbstractAnalysis") -> Scalar:
+        # g where D is held, D at the dual: g has no derivative where `D x = 0`. C by its support
+        data, sparse = z
+        fit = tree_vdot(data, self.residual(x, y)) - self.fidelity.conjugate(tree_norm(data))
+        value = self.regulariser_weight * self.norm(here.D.mv(x)) + tree_vdot(sparse, self.D.mv(x))
+        return fit + value + support(self.constraint, image_of(here.D, here._pull(data, sparse)), 0)
 
     def dual_value(self, z: PyTree, y: PyTree, *, unit: float = 0.0, most: Scalar | None = None):
         """`s (inf_C Re <r, x> - Re <z_A, y>) - phi*(s|z_A|)` with `r = A^H z_A + D^H z_D`.

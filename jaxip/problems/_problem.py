@@ -81,6 +81,14 @@ class AbstractProblem(eqx.Module):
     def initial_weight(self, y: PyTree, norm: Scalar) -> Scalar:
         """A guess at `|x*| / |z*|` in the units of the problem."""
 
+    @abc.abstractmethod
+    def saddle(self, x: PyTree, z: PyTree, y: PyTree, here: "AbstractProblem") -> Scalar:
+        """`R(x) + Re <z_A, A x - y> - phi*(|z_A|)`, to be differentiated in the problem and in y.
+
+        At a saddle point (x, z) of `here`, this problem with its arrays held, its partial
+        derivatives are those of the optimal value.
+        """
+
     def bound(self, z: PyTree, y: PyTree, *, unit: float = 0.0) -> Scalar:
         """A lower bound of the optimal value, from any dual z: z is made feasible here."""
         return self.dual_value(z, y, unit=unit)[0]

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from jaxip._checks import as_scalar, describe, fits, same_shapes
-from jaxip._tree import tree_norm
+from jaxip._tree import tree_norm, tree_vdot
 from jaxip._types import Array, Float, PyTree, Scalar
 from jaxip.functionals import L1
 from jaxip.operators import AbstractLinearOperator
@@ -60,6 +60,10 @@ class AbstractSynthesis(AbstractProblem):
 
     def residual_dual(self, x: Array, y: PyTree) -> PyTree:
         return self.fidelity.dual_of(self.residual(x, y))
+
+    def saddle(self, x: Array, z: PyTree, y: PyTree, here: AbstractProblem) -> Scalar:
+        fit = tree_vdot(z, self.residual(x, y)) - self.fidelity.conjugate(tree_norm(z))
+        return self.penalty(x) + fit
 
     def dual_value(self, z: PyTree, y: PyTree, *, unit: float = 0.0, most: Scalar | None = None):
         """`max_s -s Re<z, y> - phi*(s|z|)` over the s with `|(K^H s z)_i| <= w_i` for all i."""

@@ -16,6 +16,7 @@ from jaxip.problems import AbstractAnalysis, AbstractProblem, Lasso, is_enclosed
 from jaxip.solvers._adjoint import AbstractAdjoint, Implicit
 from jaxip.solvers._closing import close
 from jaxip.solvers._dense import entries
+from jaxip.solvers._envelope import with_slopes
 from jaxip.solvers._fista import FISTA
 from jaxip.solvers._halpern import Halpern
 from jaxip.solvers._loop import RUNNING, Progress
@@ -98,7 +99,8 @@ def _solve(problem, y, solver, pair, goal, stop, adjoint, num_checks, check_ever
     progress = adjoint.run(problem, y, solver, pair, goal, stop, num_checks, check_every)
     x = problem.feasible(progress.pair[0], y)
     z = progress.pair[1]
-    objective, bound, gap, violation = close(problem, x, (z, progress.proof), y, goal)
+    numbers = close(problem, x, (z, progress.proof), y, goal)
+    objective, bound, gap, violation = with_slopes(problem, y, (x, z), numbers)
     status = _status(problem, progress, gap, violation, goal)
     return Solution(
         x=x,
