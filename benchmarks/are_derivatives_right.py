@@ -58,7 +58,7 @@ def draw(family: str, seed: int):
         truth = rng.standard_normal(n) * (rng.random(n) < 0.1)
         y = op @ truth + 0.05 * rng.standard_normal(n // 2)
         weight *= float(np.max(np.abs(op.T @ y)))
-        return *(jnp.asarray(v, jnp.float32) for v in (op, y, weight, truth)),
+        return (*(jnp.asarray(v, jnp.float32) for v in (op, y, weight, truth)),)
     truth = sum(rng.uniform(0.3, 1) * box(n, rng) for _ in range(4))
     mask = (rng.random((n, n)) < rng.uniform(0.3, 0.7)).astype(np.float32)
     mask[n // 2 - 1 : n // 2 + 2, n // 2 - 1 : n // 2 + 2] = 1
@@ -148,7 +148,9 @@ def judge(family: str, seed: int, gradient, values) -> dict:
     wide = lambda v: np.asarray(v, np.complex128 if np.iscomplexobj(v) else np.float64)
     ways, count = directions(np.asarray(y), op, slope, np.random.default_rng(seed))
     h, k = 1e-5 * float(np.linalg.norm(y)), 1e-5 * float(weight)
-    moves = [(t * h * v, 0.0) for v in ways for t in (1, -1)] + [(0 * ways[0], t * k) for t in (1, -1)]
+    moves = [(t * h * v, 0.0) for v in ways for t in (1, -1)] + [
+        (0 * ways[0], t * k) for t in (1, -1)
+    ]
     moves += [(t * h / 3 * ways[0], 0.0) for t in (1, -1)]
     stacked = jnp.asarray(np.stack([m[0] for m in moves])), jnp.asarray([m[1] for m in moves])
     found = np.asarray(values(*(jnp.asarray(wide(v)) for v in (y, weight, op, truth)), stacked))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxip._arguments import check_kind, number
 from jaxip._checks import describe, same_shapes
-from jaxip._tree import tree_add, tree_norm, tree_scale, tree_sub
+from jaxip._tree import tree_add, tree_norm, tree_scale, tree_sub, tree_vdot
 from jaxip._types import Flag, PyTree, Scalar
 from jaxip.functionals import L1, AbstractFunctional, AbstractNorm
 from jaxip.operators import AbstractLinearOperator, Stack, check_operator
@@ -129,6 +129,13 @@ class AbstractAnalysis(AbstractProblem):
         left = tree_norm(self._lack(tree_add(back, pull)))
         size = tree_norm(back) + tree_norm(pull)
         return (data, sparse), left / jnp.where(size > 0, size, 1)
+
+    def saddle(self, x: PyTree, z: PyTree, y: PyTree, here: "AbstractAnalysis") -> Scalar:
+        # g where D is held, D at the dual: g has no derivative where `D x = 0`. C by its support
+        data, sparse = z
+        fit = tree_vdot(data, self.residual(x, y)) - self.fidelity.conjugate(tree_norm(data))
+        value = self.regulariser_weight * self.norm(here.D.mv(x)) + tree_vdot(sparse, self.D.mv(x))
+        return fit + value + support(self.constraint, image_of(here.D, here._pull(data, sparse)), 0)
 
     def dual_value(self, z, y, *, unit=0.0, most=None, lost=0.0):
         """`s (inf_C Re <r, x> - Re <z_A, y>) - phi*(s|z_A|)` with `r = A^H z_A + D^H z_D`.

@@ -119,6 +119,14 @@ class AbstractProblem(Module):
         """The bound that a dual value is: at least 0, and -inf where the problem is not sound."""
         return jnp.where(self.is_sound(), jnp.maximum(0, value), -jnp.inf)
 
+    @abc.abstractmethod
+    def saddle(self, x: PyTree, z: PyTree, y: PyTree, here: "AbstractProblem") -> Scalar:
+        """`R(x) + Re <z_A, A x - y> - phi*(|z_A|)`, to be differentiated in the problem and in y.
+
+        At a saddle point (x, z) of `here`, this problem with its arrays held, its partial
+        derivatives are those of the optimal value.
+        """
+
     def bound(self, z: PyTree, y: PyTree, *, unit: float = 0.0) -> Scalar:
         """A lower bound of the optimal value, from any dual z: z is made feasible here."""
         return self.dual_value(z, y, unit=unit)[0]

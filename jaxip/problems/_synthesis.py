@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxip._arguments import number, numbers
 from jaxip._checks import describe, fits, same_shapes
-from jaxip._tree import tree_norm
+from jaxip._tree import tree_norm, tree_vdot
 from jaxip._types import Array, Flag, Float, PyTree, Scalar
 from jaxip.functionals import L1
 from jaxip.operators import AbstractLinearOperator, check_operator, image_shape
@@ -78,6 +78,10 @@ class AbstractSynthesis(AbstractProblem):
 
     def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], Scalar]:
         return (z,), jnp.zeros_like(tree_norm(z))
+
+    def saddle(self, x: Array, z: PyTree, y: PyTree, here: AbstractProblem) -> Scalar:
+        fit = tree_vdot(z, self.residual(x, y)) - self.fidelity.conjugate(tree_norm(z))
+        return self.penalty(x) + fit
 
     def dual_value(self, z, y, *, unit=0.0, most=None, lost=0.0):
         """`max_s -s Re<z, y> - phi*(s|z|)` over the s with `|(K^H s z)_i| <= w_i` for all i."""

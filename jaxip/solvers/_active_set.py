@@ -39,7 +39,9 @@ def finish(problem: AbstractProblem, y: PyTree, progress: Progress) -> Progress:
     near = (progress.gap <= NEAR) & (progress.code != Status.nonfinite)
     moved, found = run_if(near, lambda: rule(x, y), (x, jnp.zeros((), bool)))
     better = found & (problem.objective(moved, y) <= problem.objective(x, y))
-    pair = (moved, problem.residual_dual(moved, y))
+    dual = problem.residual_dual(moved, y)  # noise, where x interpolates the data
+    dual = tree_where(problem.bound(dual, y) >= problem.bound(z, y), dual, z)
+    pair = (moved, dual)
     return eqx.tree_at(lambda p: p.pair, progress, tree_where(better, pair, (x, z)))
 
 

@@ -13,6 +13,7 @@ from jaxip._tree import to_real, tree_add, tree_scale, with_precision
 from jaxip._types import Flag, PyTree, Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._active_set import finish
+from jaxip.solvers._envelope import no_derivative
 from jaxip.solvers._loop import Progress, run_scan, run_while
 from jaxip.solvers._refined import Place, System, prox_points, refined, solve_system
 
@@ -87,7 +88,9 @@ def _implicit_run(adjoint, problem, y, solver, pair, goal, stop, checks, check_e
         problem, y, *_ = assemble(*primals)
         place = _place(adjoint, problem, y, pair)
         tangent = _pair_tangent(adjoint, problem, y, place, tangents[0])
-        return (pair, aux), (tangent, jax.tree.map(_zero_tangent, aux))
+        still = jax.tree.map(_zero_tangent, aux)
+        gaps = no_derivative(tangents[0], aux.gap), no_derivative(tangents[0], aux.history)
+        return (pair, aux), (tangent, eqx.tree_at(lambda p: (p.gap, p.history), still, gaps))
 
     pair, aux = solved(smooth, others)
     return eqx.tree_at(lambda p: p.pair, aux, pair, is_leaf=lambda leaf: leaf is None)

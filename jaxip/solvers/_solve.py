@@ -23,6 +23,7 @@ from jaxip.solvers._door import (
     check_start,
     number_of_checks,
 )
+from jaxip.solvers._envelope import with_slopes
 from jaxip.solvers._fista import FISTA
 from jaxip.solvers._halpern import Halpern
 from jaxip.solvers._loop import RUNNING, Checks, Progress
@@ -126,7 +127,7 @@ def _solve(problem, y, solver, pair, goal, stop, adjoint, checks, check_every) -
     x = problem.feasible(progress.pair[0], y)
     z = progress.pair[1]
     numbers, finding = close(problem, x, (z, progress.proof), y, goal)
-    objective, bound, gap, violation = numbers
+    objective, bound, gap, violation = with_slopes(problem, y, (x, z), numbers)
     status = _status(problem, progress, gap, violation, goal)
     wrong = (finding.code != 0) & (status != Status.nonfinite)
     status = jnp.where(wrong, int(Status.inconsistent), status).astype(jnp.int32)

@@ -36,6 +36,9 @@ class Solution(eqx.Module):
     `bound <= optimal value`, `objective >= ` value at x, both evaluated in float64 and widened by
     their rounding error where `enclosed`; `gap = (objective - bound) / max(|objective|, |bound|)`.
     `history` holds the gap in working precision after each check (NaN where none was made).
+    Derivatives pass through `x`, `image` and `dual`, by the rule of the `adjoint`; those of
+    `objective` and `bound` are both the optimal value's. What says how far the iteration went has
+    none: `gap`, `working_gap`, `history` and the `violation` of a constraint give NaN.
     """
 
     x: PyTree
