@@ -140,6 +140,23 @@ def check_nonnegative(name: str, value) -> None:
         raise ValueError(f"{name} must be finite and not negative, but is {_brief(value)}")
 
 
+def check_step(name: str, value) -> None:
+    """ValueError where an entry is negative or NaN; inf is allowed (skipped on traced values)."""
+    if is_concrete(value) and not np.all(np.asarray(value) >= 0):
+        raise ValueError(f"{name} must not be negative or NaN, but is {_brief(value)}")
+
+
+def check_order(low: str, lower, high: str, upper) -> None:
+    """ValueError unless `lower <= upper` in every entry (skipped on traced values)."""
+    if not is_concrete(lower, upper):
+        return
+    below, above = np.broadcast_arrays(np.asarray(lower), np.asarray(upper))
+    wrong = ~(below <= above)
+    if np.any(wrong):
+        pair = f"{below[wrong][0]:g} and {above[wrong][0]:g}"
+        raise ValueError(f"{low} must not be above {high}, but they are {pair}")
+
+
 def check_finite(name: str, value: PyTree) -> None:
     """ValueError if a concrete array holds NaN or inf."""
     for leaf in jax.tree.leaves(value):

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from functools import partial, reduce
 
 import equinox as eqx
 import jax
@@ -22,12 +23,90 @@ def abs2(z: Array) -> Array:
 
 
 def modulus(z: Array) -> Array:
-    """`|z|` with derivative 0 at 0 (instead of NaN)."""
-    if not jnp.iscomplexobj(z):
-        return jnp.abs(z)
-    square = abs2(z)
-    positive = square > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)
+    """`|z|` with derivative 0 at 0 (instead of NaN); right at every scale, NaN for NaN."""
+    return norm_along(z) if jnp.iscomplexobj(z) else jnp.abs(z)
+
+
+def norm_along(x: Array, axis: int | None = None) -> Array:
+    """`|x|_2` along `axis`, which is kept, of length 1 (None: of each entry by itself).
+
+    The derivative at 0 is 0. Half precision gives float32.
+    """
+    square, unit, _ = scaled_squares(x, axis)
+    zero = square == 0  # not `square > 0`: NaN stays NaN
+    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, square)) * unit)
+
+
+def scaled_squares(x: Array, axis: int | None = None) -> tuple[Array, Array, Array]:
+    """`(q, u, 1/u)` with `|x|^2 = q u^2`, u a power of two near the largest entry along `axis`.
+
+    So no square leaves the range of the numbers. u counts as a constant in derivatives.
+    """
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    planes = [p.astype(jnp.finfo(wide).dtype) for p in planes_of(x)]
+    # integers compare in one instruction, where a float maximum looks for NaN
+    bits = reduce(jnp.maximum, [_exponent(p) for p in planes])
+    bits = _folded(bits, axis, jnp.maximum, partial(jnp.max, initial=0))
+    unit, inverse = _power(bits, planes[0].dtype)
+    squares = sum(jnp.square(p * inverse) for p in planes)
+    return _folded(squares, axis, jnp.add, jnp.sum), unit, inverse
+
+
+def power_of_two(size: Array) -> tuple[Array, Array]:
+    """`(u, 1/u)`, both exact: u the power of two with `u <= size < 2 u`, or what serves for it.
+
+    Below the root of the least number u is that root; for 0 it is 1.
+    """
+    return _power(_exponent(size), size.dtype)
+
+
+def _exponent(x: Array) -> Array:
+    """The bits of x without sign and mantissa."""
+    whole, _, infinity = _layout(x.dtype)
+    return jax.lax.bitcast_convert_type(jax.lax.stop_gradient(x), whole) & infinity
+
+
+def _power(bits: Array, dtype) -> tuple[Array, Array]:
+    """The numbers with these exponents and their inverses, both normal; 1 for 0."""
+    _, step, infinity = _layout(dtype)
+    one = infinity // 2 & -step
+    # from below to half of the exponents: squares of what is smaller are still in range, and so
+    # are squares of tangents times 1/u
+    near = jnp.clip(bits, one // 2 & -step, infinity - step - step)
+    bits = jnp.where(bits == 0, one, near)
+    number = lambda b: jax.lax.bitcast_convert_type(b, dtype)
+    return number(bits), number(infinity - step - bits)
+
+
+def _layout(dtype):
+    """The integer dtype of as many bits, one step of the exponent, and the bits of infinity."""
+    kind = jnp.finfo(dtype)
+    whole = np.dtype(f"int{kind.bits}")
+    return whole, whole.type(1 << kind.nmant), whole.type(((1 << kind.nexp) - 1) << kind.nmant)
+
+
+def planes_of(x: Array) -> tuple[Array, ...]:
+    """Real and imaginary part, or a real array alone."""
+    return (x.real, x.imag) if jnp.iscomplexobj(x) else (x,)
+
+
+def _folded(x: Array, axis: int | None, pair: Callable, whole: Callable) -> Array:
+    """A reduction along `axis`, which is kept, of length 1.
+
+    Few members are taken one by one: a loop that XLA fuses, where a reduction stands alone.
+    """
+    if axis is None:
+        return x
+    if not 0 < x.shape[axis] <= 4:
+        return whole(x, axis=axis, keepdims=True)
+    return reduce(pair, jax.lax.split(x, (1,) * x.shape[axis], axis % x.ndim))
+
+
+def inexact(x) -> Array:
+    """`x` as a floating or complex array; integers and booleans take the default float."""
+    array = jnp.asarray(x)
+    whole = not jnp.issubdtype(array.dtype, jnp.inexact)
+    return array.astype(jnp.result_type(float)) if whole else array
 
 
 def scaled(factor: Array | float, z: Array) -> Array:

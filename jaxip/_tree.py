@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._numerics import abs2, scaled
+from jaxip._numerics import abs2, inexact, planes_of, power_of_two, scaled
 from jaxip._types import Array, Flag, PyTree, Scalar, Structure
 
 
@@ -25,20 +25,21 @@ def tree_abs2(tree: PyTree) -> Scalar:
 
 
 def tree_norm(tree: PyTree) -> Scalar:
-    """`sqrt(sum |a|^2)`, with derivative 0 at 0 and no underflow of squares."""
-    scale = jax.lax.stop_gradient(tree_max(tree))
-    scale = jnp.where((scale > 0) & jnp.isfinite(scale), scale, 1)
-    square = tree_abs2(jax.tree.map(lambda leaf: leaf / scale.astype(leaf.real.dtype), tree))
-    positive = square > 0
-    root = jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)
-    return jnp.where(jnp.isnan(square), square, root * scale)
+    """`sqrt(sum |a|^2)` with derivative 0 at 0, right at every scale; NaN for NaN, inf for inf.
+
+    Half precision gives float32.
+    """
+    unit, inverse = power_of_two(tree_max(tree))
+    square = tree_abs2(jax.tree.map(lambda leaf: scaled(inverse, inexact(leaf)), tree))
+    zero = square == 0
+    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, square)) * unit)
 
 
 def tree_max(tree: PyTree) -> Scalar:
     """A value between `max |a|/sqrt(2)` and `max |a|`: the scale of the tree."""
-    leaves = jax.tree.leaves(tree)
-    parts = [p for v in leaves for p in ((v.real, v.imag) if jnp.iscomplexobj(v) else (v,))]
-    return jnp.max(jnp.stack([jnp.max(jnp.abs(p), initial=0) for p in parts]))
+    parts = [p for v in jax.tree.leaves(tree) for p in planes_of(inexact(v))]
+    dtype = jnp.result_type(jnp.float32, *parts)
+    return jnp.max(jnp.stack([jnp.max(jnp.abs(p), initial=0).astype(dtype) for p in parts]))
 
 
 def tree_add(a: PyTree, b: PyTree) -> PyTree:

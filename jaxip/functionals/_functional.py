@@ -3,12 +3,20 @@
 import abc
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar, check_nonnegative, check_positive
+from jaxip._checks import (
+    as_scalar,
+    check_nonnegative,
+    check_order,
+    check_positive,
+    check_step,
+    is_concrete,
+)
 from jaxip._module import Module
-from jaxip._numerics import abs2, modulus
-from jaxip._tree import tree_abs2, tree_axpy, tree_norm, tree_scale, tree_sub
+from jaxip._numerics import epsilon, inexact, modulus, norm_along, real_dtype, scaled
+from jaxip._tree import tree_abs2, tree_axpy, tree_max, tree_norm, tree_scale, tree_sub
 from jaxip._types import Array, Float, PyTree, Scalar
 from jaxip.functionals._proximal import (
     group_soft_threshold,
@@ -33,7 +41,14 @@ class AbstractFunctional(Module):
         """`argmin_z step f(z) + |z - x|^2 / 2`."""
 
     def conj_prox(self, x: PyTree, step: Scalar | float) -> PyTree:
-        """`argmin_z step f*(z) + |z - x|^2 / 2 = x - step prox_{f/step}(x / step)` (Moreau)."""
+        """`argmin_z step f*(z) + |z - x|^2 / 2 = x - step prox_{f/step}(x / step)` (Moreau).
+
+        Raises: ValueError where a concrete step is not positive. (Our own functionals take a step
+        of 0, where this is the projection onto the domain of `f*`.)
+        """
+        if is_concrete(step):
+            check_positive("step", step)
+        x = jax.tree.map(inexact, x)
         inner = self.prox(tree_scale(1 / step, x), 1 / step)
         return tree_axpy(-step, inner, x)
 
@@ -70,7 +85,7 @@ class L1(AbstractNorm):
         check_positive("weights", self.weights)
 
     def terms(self, x: Array) -> Array:
-        return self.weights * modulus(x)
+        return self.weights * modulus(inexact(x))
 
     def prox(self, x: Array, step) -> Array:
         return soft_threshold(x, step * self.weights)
@@ -79,7 +94,7 @@ class L1(AbstractNorm):
         return project_moduli(x, self.weights)
 
     def dual_norm(self, z: Array, slack=0.0) -> Scalar:
-        return jnp.max((modulus(z) + slack) / self.weights)
+        return _largest((modulus(inexact(z)) + slack) / self.weights)
 
     def smallest_weight(self) -> Scalar:
         return jnp.min(self.weights)
@@ -101,7 +116,7 @@ class GroupL2(AbstractNorm):
         check_positive("weight", self.weight)
 
     def terms(self, x: Array) -> Array:
-        return self.weight * _group_norms(x, self.axis)
+        return self.weight * self._sizes(x)
 
     def prox(self, x: Array, step) -> Array:
         t = step * self.weight
@@ -114,13 +129,16 @@ class GroupL2(AbstractNorm):
         return project_groups(x, weight, self.axis)
 
     def dual_norm(self, z: Array, slack=0.0) -> Scalar:
-        return jnp.max((_group_norms(z, self.axis) + slack) / self.weight)
+        return _largest((self._sizes(z) + slack) / self.weight)
 
     def smallest_weight(self) -> Scalar:
         return jnp.min(self.weight)
 
     def largest_weight(self) -> Scalar:
         return jnp.max(self.weight)
+
+    def _sizes(self, x: Array) -> Array:
+        return jnp.squeeze(norm_along(inexact(x), self.axis), self.axis)
 
 
 class SquaredL2(AbstractFunctional):
@@ -132,10 +150,21 @@ class SquaredL2(AbstractFunctional):
         check_nonnegative("scale", self.scale)
 
     def __call__(self, x: PyTree) -> Scalar:
-        return self.scale / 2 * tree_abs2(x)
+        # squares of `sqrt(scale) x` stay in range where the value does
+        root = jnp.sqrt(jax.lax.stop_gradient(jnp.where(self.scale > 0, self.scale, 1)))
+        square = tree_abs2(jax.tree.map(lambda v: scaled(root, inexact(v)), x))
+        return self.scale / root / root * square / 2
 
     def prox(self, x: PyTree, step) -> PyTree:
-        return tree_scale(1 / (1 + step * self.scale), x)
+        check_step("step", step)
+        return tree_scale(1 / (1 + step * self.scale), jax.tree.map(inexact, x))
+
+    def conj_prox(self, x: PyTree, step) -> PyTree:
+        check_step("step", step)
+        positive = self.scale > 0  # else f = 0, and the domain of f* is 0
+        scale = jnp.where(positive, self.scale, 1)
+        factor = jnp.where(positive, scale / (scale + step), 0)
+        return tree_scale(factor, jax.tree.map(inexact, x))
 
 
 class L2(AbstractFunctional):
@@ -152,9 +181,15 @@ class L2(AbstractFunctional):
     def prox(self, x: PyTree, step) -> PyTree:
         return shrink_l2(x, step * self.scale)
 
+    def conj_prox(self, x: PyTree, step) -> PyTree:
+        return project_l2_ball(x, self.scale)
+
 
 class L2Ball(AbstractFunctional):
-    """The indicator of `{|x - centre|_2 <= radius}`."""
+    """The indicator of `{|x - centre|_2 <= radius}`, up to rounding.
+
+    `centre` is a tree like x, or one number or array for every leaf of it.
+    """
 
     radius: Scalar = eqx.field(converter=as_scalar)
     centre: PyTree = 0.0
@@ -163,14 +198,29 @@ class L2Ball(AbstractFunctional):
         check_nonnegative("radius", self.radius)
 
     def __call__(self, x: PyTree) -> Scalar:
-        return jnp.where(tree_norm(self._shift(x)) <= self.radius, 0.0, jnp.inf)
+        size = tree_norm(tree_sub(x, self._centre(x)))
+        rounding = 8 * epsilon(size) * (self.radius + tree_max(x))
+        return _indicator(size <= self.radius + rounding, size)
 
     def prox(self, x: PyTree, step) -> PyTree:
-        moved = self._shift(x)
-        return tree_axpy(1.0, tree_sub(project_l2_ball(moved, self.radius), moved), x)
+        check_step("step", step)
+        x, centre = jax.tree.map(inexact, x), self._centre(x)
+        moved = tree_sub(x, centre)
+        inside = tree_norm(moved) <= self.radius
+        nearest = project_l2_ball(moved, self.radius)
+        place = lambda v, p, c: jnp.where(inside, v, p + c).astype(p.dtype)
+        return jax.tree.map(place, x, nearest, centre)
 
-    def _shift(self, x: PyTree) -> PyTree:
-        return x - self.centre if isinstance(self.centre, float) else tree_sub(x, self.centre)
+    def conj_prox(self, x: PyTree, step) -> PyTree:
+        x = jax.tree.map(inexact, x)
+        moved = tree_axpy(-step, self._centre(x), x)  # f* = radius |z| + Re <z, centre>
+        return shrink_l2(moved, step * self.radius)
+
+    def _centre(self, x: PyTree) -> PyTree:
+        """The centre as a tree like x, in its precision."""
+        alone = jax.tree.structure(self.centre) == jax.tree.structure(0)
+        centre = jax.tree.map(lambda _: self.centre, x) if alone else self.centre
+        return jax.tree.map(_in_precision, centre, x)
 
 
 class Box(AbstractFunctional):
@@ -179,25 +229,52 @@ class Box(AbstractFunctional):
     lower: Float[Array, "..."] = eqx.field(converter=as_scalar)
     upper: Float[Array, "..."] = eqx.field(converter=as_scalar)
 
+    def __check_init__(self):
+        check_order("lower", self.lower, "upper", self.upper)
+
     def __call__(self, x: Array) -> Scalar:
-        inside = jnp.all((x.real >= self.lower) & (x.real <= self.upper) & (x.imag == 0))
-        return jnp.where(inside, 0.0, jnp.inf)
+        x = inexact(x)
+        inside = (x.real >= self.lower) & (x.real <= self.upper) & (x.imag == 0)
+        return _indicator(jnp.all(inside), x)
 
     def prox(self, x: Array, step) -> Array:
+        check_step("step", step)
         return project_box(x, self.lower, self.upper)
+
+    def conj_prox(self, x: Array, step) -> Array:
+        check_step("step", step)
+        # an infinite bound stays one at step 0: f* is inf on that side
+        lower, upper = (jnp.where(jnp.isinf(b), b, step * b) for b in (self.lower, self.upper))
+        return tree_sub(inexact(x), project_box(x, lower, upper))
 
 
 class NonNegative(AbstractFunctional):
     """The indicator of `x >= 0` (real; a complex x must have imaginary part 0)."""
 
     def __call__(self, x: Array) -> Scalar:
-        return jnp.where(jnp.all((x.real >= 0) & (x.imag == 0)), 0.0, jnp.inf)
+        x = inexact(x)
+        return _indicator(jnp.all((x.real >= 0) & (x.imag == 0)), x)
 
     def prox(self, x: Array, step) -> Array:
+        check_step("step", step)
         return project_box(x, 0, jnp.inf)
 
+    def conj_prox(self, x: Array, step) -> Array:
+        check_step("step", step)
+        return tree_sub(inexact(x), project_box(x, 0, jnp.inf))
 
-def _group_norms(x: Array, axis: int) -> Array:
-    square = jnp.sum(abs2(x), axis=axis)
-    positive = square > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)
+
+def _largest(sizes: Array) -> Scalar:
+    return jnp.max(sizes, initial=0)
+
+
+def _indicator(inside, x: Array) -> Scalar:
+    """0 where `inside`, else inf; NaN where x holds NaN."""
+    outside = jnp.where(jnp.any(jnp.isnan(x)), jnp.nan, jnp.inf)
+    return jnp.where(inside, 0.0, outside).astype(real_dtype(x))
+
+
+def _in_precision(centre, x) -> Array:
+    """`centre` in the precision of x; complex stays complex."""
+    number = 0j if jnp.iscomplexobj(centre) else 0.0
+    return jnp.asarray(centre, jnp.result_type(inexact(x), number))

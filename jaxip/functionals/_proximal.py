@@ -1,69 +1,105 @@
-"""Proximal maps and projections as pure functions, real and complex by one formula."""
+"""Proximal maps and projections as pure functions, real and complex by one formula.
 
+Right in relative terms at every scale; NaN stays NaN. Integers take the default float, half
+precision is kept.
+"""
+
+import jax
 import jax.numpy as jnp
-from jax import lax
 
-from jaxip._numerics import abs2, scaled
+from jaxip._checks import check_order, check_step
+from jaxip._numerics import inexact, modulus, planes_of, scaled, scaled_squares
 from jaxip._tree import tree_norm, tree_scale
 from jaxip._types import Array, Float, Inexact, PyTree, Scalar
 
 
 def hard_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float) -> Array:
-    """`argmin_z t |z|_0 + |z - x|^2 / 2`: x where `|x| > sqrt(2 t)`, else 0 (not convex)."""
-    square = abs2(x)
-    return jnp.where(square > 2 * jnp.asarray(t, square.dtype), x, 0)
+    """`argmin_z t |z|_0 + |z - x|^2 / 2`: x where `|x| > sqrt(2 t)`, else 0 (not convex).
+
+    Raises: ValueError where a concrete t is negative or NaN.
+    """
+    check_step("t", t)
+    x = inexact(x)
+    size = modulus(x)
+    root = jnp.sqrt(inexact(t)).astype(size.dtype) * jnp.asarray(2**0.5, size.dtype)
+    return jnp.where(size <= root, 0, x)  # NaN is not small
 
 
 def group_soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float, axis: int):
-    """`x max(0, 1 - t/|x|_g)`, `|x|_g` the 2-norm along `axis` (one group per remaining index)."""
-    square = group_squares(x, axis)
-    t = jnp.asarray(t, square.dtype)
-    outside = square > t * t
-    size = jnp.sqrt(jnp.where(outside, square, 1))
-    return scaled(jnp.where(outside, 1 - t / size, 0), x)
+    """`x max(0, 1 - t/|x|_g)`, `|x|_g` the 2-norm along `axis` (one group per remaining index).
+
+    Raises: ValueError where a concrete t is negative or NaN.
+    """
+    check_step("t", t)
+    x = inexact(x)
+    return scaled(1 - share(x, t, axis), x).astype(x.dtype)
 
 
 def project_groups(x: Inexact[Array, "..."], t: Float[Array, "..."] | float, axis: int):
-    """`x min(1, t/|x|_g)`, `|x|_g` the 2-norm along `axis` (one group per remaining index)."""
-    return _at_most(x, group_squares(x, axis), t)
+    """`x min(1, t/|x|_g)`, `|x|_g` the 2-norm along `axis` (one group per remaining index).
+
+    Raises: ValueError where a concrete t is negative or NaN.
+    """
+    check_step("t", t)
+    x = inexact(x)
+    return scaled(share(x, t, axis), x).astype(x.dtype)
 
 
 def project_moduli(x: Inexact[Array, "..."], t: Float[Array, "..."] | float):
-    """`x min(1, t/|x|)`, entry by entry: the nearest point of `|z_i| <= t_i`."""
-    return _at_most(x, abs2(x), t)
+    """`x min(1, t/|x|)`, entry by entry: the nearest point of `|z_i| <= t_i`.
 
-
-def group_squares(x: Inexact[Array, "..."], axis: int) -> Array:
-    """`sum |x|^2` along `axis`, which is kept, of length 1.
-
-    Few members are added one by one: a loop that XLA fuses, where a reduction stands alone.
+    Raises: ValueError where a concrete t is negative or NaN.
     """
-    square = abs2(x)
-    if x.shape[axis] > 4:
-        return jnp.sum(square, axis=axis, keepdims=True)
-    return sum(lax.split(square, (1,) * x.shape[axis], axis % x.ndim))  # type: ignore[return-value]
+    check_step("t", t)
+    x = inexact(x)
+    if jnp.iscomplexobj(x):
+        return scaled(share(x, t), x)
+    t = jnp.asarray(t, x.dtype)
+    return jnp.where(jnp.abs(x) <= t, x, jnp.sign(x) * t)
 
 
-def _at_most(x: Array, square: Array, t) -> Array:
-    t = jnp.asarray(t, square.dtype)
-    outside = square > t * t
-    return scaled(jnp.where(outside, t / jnp.sqrt(jnp.where(outside, square, 1)), 1), x)
+def share(x: Array, t, axis: int | None = None) -> Array:
+    """`min(1, t/|x|)`, `|x|` as in `norm_along`, with derivative 0 where it is 1; NaN for NaN."""
+    square, _, inverse = scaled_squares(x, axis)
+    level = jnp.asarray(t, square.dtype) * inverse
+    inside = square <= level * level
+    return jnp.where(inside, 1, level) / jnp.sqrt(jnp.where(inside, 1, square))
 
 
 def shrink_l2(x: PyTree, t: Scalar | float) -> PyTree:
-    """`argmin_z t |z|_2 + |z - x|^2 / 2 = x max(0, 1 - t/|x|_2)`."""
+    """`argmin_z t |z|_2 + |z - x|^2 / 2 = x max(0, 1 - t/|x|_2)`.
+
+    Raises: ValueError where a concrete t is negative or NaN.
+    """
+    check_step("t", t)
+    x = jax.tree.map(inexact, x)
     size = tree_norm(x)
-    outside = size > t
-    return tree_scale(jnp.where(outside, 1 - t / jnp.where(outside, size, 1), 0), x)
+    inside = size <= t
+    return tree_scale(jnp.where(inside, 0, 1 - t / jnp.where(inside, 1, size)), x)
 
 
 def project_l2_ball(x: PyTree, radius: Scalar | float = 1.0) -> PyTree:
-    """The nearest point of `{|z|_2 <= radius}`."""
+    """The nearest point of `{|z|_2 <= radius}`.
+
+    Raises: ValueError where a concrete radius is negative or NaN.
+    """
+    check_step("radius", radius)
+    x = jax.tree.map(inexact, x)
     size = tree_norm(x)
-    outside = size > radius
-    return tree_scale(jnp.where(outside, radius / jnp.where(outside, size, 1), 1), x)
+    inside = size <= radius
+    # two factors: `radius/|x|` may be too small for the numbers where its product with x is not
+    turned = tree_scale(1 / jnp.where(inside, 1, size), x)
+    return tree_scale(jnp.where(inside, 1, radius), turned)
 
 
 def project_box(x: Inexact[Array, "..."], lower, upper) -> Array:
-    """The nearest point of `lower <= z <= upper`, entry by entry; the imaginary part becomes 0."""
-    return jnp.clip(x.real, lower, upper).astype(x.dtype)
+    """The nearest point of `lower <= z <= upper`, entry by entry; the imaginary part becomes 0.
+
+    Raises: ValueError where concrete bounds are NaN, or lower is above upper.
+    """
+    check_order("lower", lower, "upper", upper)
+    x = inexact(x)
+    inside = jnp.clip(x.real, lower, upper)
+    for lost in planes_of(x)[1:]:
+        inside = jnp.where(jnp.isnan(lost), lost, inside)
+    return inside.astype(x.dtype)

@@ -25,6 +25,9 @@ class SeparableSum(AbstractNorm):
     def prox(self, x: PyTree, step) -> PyTree:
         return tuple(g.prox(v, step) for g, v in zip(self.norms, x, strict=True))
 
+    def conj_prox(self, x: PyTree, step) -> PyTree:
+        return tuple(g.conj_prox(v, step) for g, v in zip(self.norms, x, strict=True))
+
     def dual_norm(self, z: PyTree, slack=0.0) -> Scalar:
         sizes = [g.dual_norm(v, slack) for g, v in zip(self.norms, z, strict=True)]
         return jnp.max(jnp.stack(sizes))

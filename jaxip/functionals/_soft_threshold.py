@@ -6,25 +6,28 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from jaxip._numerics import abs2
+from jaxip._checks import check_step
+from jaxip._numerics import inexact, scaled, scaled_squares
 from jaxip._types import Array, Float, Inexact
+from jaxip.functionals._proximal import share
 
 
 def soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float) -> Array:
     """`argmin_z t |z|_1 + |z - x|^2 / 2 = x max(0, 1 - t/|x|)`: modulus shrunk, phase kept.
 
     The derivative is 0 where `|x| <= t`, at 0 too.
+    Raises: ValueError where a concrete t is negative or NaN.
     """
-    x = jnp.asarray(x)
+    check_step("t", t)
+    x = inexact(x)
     return _shrunk(x, jnp.asarray(t, x.real.dtype))
 
 
 @jax.custom_jvp
 def _shrunk(x: Array, t: Array) -> Array:
-    square = abs2(x)
-    outside = square > t * t
-    size = jnp.sqrt(jnp.where(outside, square, 1))
-    return jnp.where(outside, x * (1 - t / size), 0)
+    if jnp.iscomplexobj(x):
+        return scaled(1 - share(x, t), x)
+    return x - jnp.clip(x, -t, t)
 
 
 def _derivative(primals, tangents):
@@ -43,15 +46,17 @@ def _change(z: Array, t: Array, dx: Array | None, dt: Array | None) -> Array:
 
     All of it from z, so that z is all that the backward pass needs.
     """
-    square = abs2(z)
-    outside = square > 0
-    size = jnp.sqrt(jnp.where(outside, square, 1))
-    unit = jnp.where(outside, z / size, 0)
+    if not jnp.iscomplexobj(z):
+        change = jnp.zeros_like(z) if dx is None else jnp.where(z == 0, 0, dx)
+        return change if dt is None else change - jnp.sign(z) * dt
+    square, unit, inverse = scaled_squares(z)
+    zero = square == 0
+    size = jnp.sqrt(jnp.where(zero, 1, square))
+    phase = scaled(jnp.where(zero, 0, inverse / size), z)
     change = jnp.zeros_like(z)
-    if dx is not None and not jnp.iscomplexobj(z):
-        change = jnp.where(outside, dx, 0)
-    elif dx is not None:
-        share = jnp.where(outside, size / (size + t), 0)
-        along = unit.real * dx.real + unit.imag * dx.imag
-        change = share * dx + (1 - share) * unit * along
-    return change if dt is None else change - unit * dt
+    if dx is not None:
+        size = size * unit
+        part = jnp.where(zero, 0, size / (size + t))
+        along = phase.real * dx.real + phase.imag * dx.imag
+        change = part * dx + (1 - part) * phase * along
+    return change if dt is None else change - phase * dt

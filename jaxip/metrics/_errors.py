@@ -1,10 +1,13 @@
-"""Errors in the Euclidean norm, on real or complex values."""
+"""Errors in the Euclidean norm, on real or complex values.
+
+Right at every scale; NaN gives NaN. Integers take the default float, half precision gives float32.
+"""
 
 import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import check_positive
-from jaxip._numerics import abs2
+from jaxip._numerics import abs2, inexact, scaled
 from jaxip._tree import tree_norm
 from jaxip._types import Array, Inexact, Scalar
 
@@ -12,7 +15,7 @@ from jaxip._types import Array, Inexact, Scalar
 def relative_error(
     x: Inexact[Array | np.ndarray, "..."], reference: Inexact[Array | np.ndarray, "..."]
 ) -> Scalar:
-    """`|x - reference| / |reference|`; inf where the reference is 0 and x is not.
+    """`|x - reference| / |reference|`; where the reference is 0: inf, or NaN if x is 0 too.
 
     Complex values are compared as they are, phase included. The derivative at `x == reference`
     is 0.
@@ -24,10 +27,16 @@ def relative_error(
 def nmse(
     x: Inexact[Array | np.ndarray, "..."], reference: Inexact[Array | np.ndarray, "..."]
 ) -> Scalar:
-    """`|x - reference|^2 / |reference|^2`, phase included."""
+    """`|x - reference|^2 / |reference|^2`; where the reference is 0: inf, or NaN if x is 0 too.
+
+    Complex values are compared as they are, phase included.
+    """
     x, reference = same_shape(x, reference)
     size = tree_norm(reference)
-    return jnp.sum(abs2((x - reference) / size.astype(x.real.dtype)))
+    zero = size == 0
+    apart = x - reference
+    square = jnp.sum(abs2(scaled(1 / jnp.where(zero, 1, size), apart)))
+    return jnp.where(zero, tree_norm(apart) / size, square)
 
 
 def psnr(
@@ -49,11 +58,14 @@ def psnr(
 
 
 def same_shape(x, reference) -> tuple[Array, Array]:
-    """Both as floating arrays of one dtype; ValueError unless their shapes agree."""
-    x, reference = jnp.asarray(x), jnp.asarray(reference)
+    """Both as floating arrays of one dtype, of at least single precision.
+
+    Raises: ValueError unless their shapes agree, or where they are empty.
+    """
+    x, reference = inexact(x), inexact(reference)  # unsigned integers would wrap around
     if x.shape != reference.shape:
         raise ValueError(f"x has shape {x.shape}, but the reference has {reference.shape}")
-    dtype = jnp.result_type(x, reference)
-    # unsigned integers would wrap around in a difference
-    dtype = dtype if jnp.issubdtype(dtype, jnp.inexact) else jnp.result_type(float)
+    if x.size == 0:
+        raise ValueError(f"x has shape {x.shape}, but a comparison needs at least one entry")
+    dtype = jnp.result_type(x, reference, jnp.float32)
     return x.astype(dtype), reference.astype(dtype)

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import check_positive
-from jaxip._numerics import modulus
+from jaxip._numerics import modulus, power_of_two
+from jaxip._tree import tree_max
 from jaxip._types import Array, Inexact, Scalar
 from jaxip.metrics._errors import same_shape
 
@@ -33,6 +34,10 @@ def ssim(
     if x.ndim != 2 or min(x.shape) < WINDOW:
         raise ValueError(f"ssim takes a 2-D image of at least 7 x 7, but got shape {x.shape}")
     span = jnp.asarray(data_range, x.dtype)
+    # in units of the largest number, so that no square leaves the range of the numbers
+    largest = jnp.maximum(jnp.maximum(span, tree_max(x)), tree_max(reference))
+    _, inverse = power_of_two(largest)
+    x, reference, span = x * inverse, reference * inverse, span * inverse
     a, b = (0.01 * span) ** 2, (0.03 * span) ** 2
     # variances do not change with a shift; near mean 0 the difference of moments cancels less
     centre = jax.lax.stop_gradient(jnp.mean(reference))
@@ -43,7 +48,7 @@ def ssim(
     w = unbiased * (_mean(q * q) - n * n)
     c = unbiased * (_mean(p * q) - m * n)
     m, n = m + centre, n + centre
-    quotient = (2 * m * n + a) * (2 * c + b) / ((m * m + n * n + a) * (v + w + b))
+    quotient = (2 * m * n + a) / (m * m + n * n + a) * ((2 * c + b) / (v + w + b))
     return jnp.mean(quotient)
 
 

@@ -6,13 +6,17 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxip._tree import from_real, structure_of, to_real
+from jaxip._numerics import inexact, power_of_two
+from jaxip._tree import from_real, structure_of, to_real, tree_max, tree_norm
 from jaxip._types import Array, Count, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 
 
 class LinearSolution(eqx.Module):
-    """`x`, the relative residual `|b - A x| / |b|`, and the number of products with A."""
+    """`x`, the relative residual `|b - A x| / |b|`, and the number of products with A.
+
+    The residual is that of the x returned. Both are NaN where b holds NaN or inf.
+    """
 
     x: PyTree
     residual: Scalar
@@ -25,13 +29,15 @@ def cg(op: Callable, b: PyTree, *, rtol: float = 1e-6, max_steps: int = 1000) ->
     Complex trees are solved in real coordinates. Derivatives of any order pass through x.
     Source: Hestenes and Stiefel (1952).
     """
+    b = at_least_single(b)
     structure, mv = structure_of(b), _in_real_coordinates(_product(op), structure_of(b))
-    rhs = to_real(b)
 
     def solve(matvec, right):
         return cg_loop(matvec, right, rtol, max_steps)
 
-    x, (residual, count) = jax.lax.custom_linear_solve(mv, rhs, solve, symmetric=True, has_aux=True)
+    x, (residual, count) = jax.lax.custom_linear_solve(
+        mv, to_real(b), solve, symmetric=True, has_aux=True
+    )
     return LinearSolution(from_real(x, structure), residual, count)
 
 
@@ -49,6 +55,7 @@ def gmres(
     arithmetic is in real coordinates. Derivatives of any order pass through x.
     Source: Saad and Schultz (1986), with two passes of Gram-Schmidt.
     """
+    b = at_least_single(b)
     structure, mv = structure_of(b), _in_real_coordinates(_product(op), structure_of(b))
 
     def solve(matvec, right):
@@ -58,6 +65,12 @@ def gmres(
         mv, to_real(b), solve, transpose_solve=solve, has_aux=True
     )
     return LinearSolution(from_real(x, structure), residual, count)
+
+
+def at_least_single(b: PyTree) -> PyTree:
+    """`b` as floating arrays: integers take the default float, half precision float32."""
+    wide = lambda v: v.astype(jnp.promote_types(v.dtype, jnp.float32))
+    return jax.tree.map(lambda v: wide(inexact(v)), b)
 
 
 def _product(op) -> Callable:
@@ -70,7 +83,8 @@ def _in_real_coordinates(mv: Callable, structure) -> Callable:
 
 def cg_loop(matvec: Callable, b: Array, rtol: float, max_steps: int | Count):
     """CG on real vectors: `x, (relative residual, steps)`; ends where A is not positive."""
-    size = _norm(b)
+    b, unit = normalised(b)
+    size = tree_norm(b)
 
     def proceed(carry):
         _, _, _, rho, count, broken = carry
@@ -89,43 +103,60 @@ def cg_loop(matvec: Callable, b: Array, rtol: float, max_steps: int | Count):
 
     start = (jnp.zeros_like(b), b, b, jnp.vdot(b, b), jnp.zeros((), jnp.int32), jnp.array(False))
     x, _, _, _, count, _ = jax.lax.while_loop(proceed, step, start)
-    return x, (_norm(b - matvec(x)) / jnp.where(size > 0, size, 1), count)
+    return x * unit, (relative(tree_norm(b - matvec(x)), size), count)
 
 
 def gmres_loop(matvec: Callable, b: Array, rtol: float, restart: int, max_restarts: int):
     """GMRES on real vectors; ends after a cycle that gains less than 0.1 %."""
-    size, restart = _norm(b), min(restart, b.size)
+    b, unit = normalised(b)
+    size, restart = tree_norm(b), min(restart, b.size)
 
     def proceed(carry):
         _, r, best, cycle = carry
-        return (_norm(r) > rtol * size) & (cycle < max_restarts) & (_norm(r) < 0.999 * best)
+        now = tree_norm(r)
+        return (now > rtol * size) & (cycle < max_restarts) & (now < 0.999 * best)
 
     def cycle(carry):
         x, r, _, count = carry
         dx = _krylov_step(matvec, r, restart)
         moved = x + dx
-        return moved, b - matvec(moved), _norm(r), count + 1
+        return moved, b - matvec(moved), tree_norm(r), count + 1
 
     start = (jnp.zeros_like(b), b, jnp.full_like(size, jnp.inf), jnp.zeros((), jnp.int32))
     x, r, _, count = jax.lax.while_loop(proceed, cycle, start)
-    return x, (_norm(r) / jnp.where(size > 0, size, 1), count * (restart + 1))
+    return x * unit, (relative(tree_norm(r), size), count * (restart + 1))
+
+
+def normalised(b: Array) -> tuple[Array, Scalar]:
+    """`(b / u, u)`, u a power of two near the largest entry (1 for b = 0), NaN for NaN and inf.
+
+    No power of what a loop then computes leaves the range of the numbers.
+    """
+    largest = tree_max(b)
+    unit, inverse = power_of_two(jnp.where(largest > 0, largest, 1))
+    return b * inverse, jnp.where(jnp.isfinite(largest), unit, jnp.nan)
+
+
+def relative(residual: Scalar, size: Scalar) -> Scalar:
+    """`residual / size`, 0 where both are 0."""
+    return residual / jnp.where(size == 0, 1, size)
 
 
 def _krylov_step(matvec: Callable, r: Array, restart: int) -> Array:
     """The x in the Krylov space of r with the least `|r - A x|`."""
-    beta = _norm(r)
+    beta = tree_norm(r)
     basis = jnp.zeros((restart + 1, r.size), r.dtype)
     basis = basis.at[0].set(r / jnp.where(beta > 0, beta, 1))
 
     def arnoldi(carry, j):
         basis = carry
         w = matvec(basis[j])
-        before = _norm(w)
+        before = tree_norm(w)
         h = basis @ w
         w = w - h @ basis
         again = basis @ w
         w, h = w - again @ basis, h + again
-        after = _norm(w)
+        after = tree_norm(w)
         alive = after > 10 * jnp.finfo(w.dtype).eps * before
         basis = basis.at[j + 1].set(jnp.where(alive, w / jnp.where(alive, after, 1), 0))
         return basis, h.at[j + 1].add(jnp.where(alive, after, 0))
@@ -135,7 +166,3 @@ def _krylov_step(matvec: Callable, r: Array, restart: int) -> Array:
     # the cut-off drops directions that a singular A does not see
     coefficients = jnp.linalg.lstsq(columns.T, rhs, rcond=float(jnp.finfo(r.dtype).eps) * 100)[0]
     return coefficients @ basis[:-1]
-
-
-def _norm(v: Array) -> Scalar:
-    return jnp.sqrt(jnp.vdot(v, v))

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import lax
 
-from jaxip._numerics import abs2
+from jaxip._numerics import modulus
 from jaxip._types import Array, Float, Inexact
 from jaxip.functionals import soft_threshold
 
@@ -25,6 +25,6 @@ def selective_threshold(
     """Soft thresholding at t, but for the `count` entries of largest modulus: kept if above t."""
     if count == 0:
         return soft_threshold(x, t)
-    size = lax.stop_gradient(abs2(x))
+    size = lax.stop_gradient(modulus(x))
     least = lax.top_k(size, count)[0][-1]
-    return jnp.where((size >= least) & (size > t * t), x, soft_threshold(x, t))
+    return jnp.where((size >= least) & (size > t), x, soft_threshold(x, t))
