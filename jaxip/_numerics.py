@@ -48,7 +48,7 @@ def scaled_squares(x: Array, axis: int | None = None) -> tuple[Array, Array, Arr
     bits = reduce(jnp.maximum, [_exponent(p) for p in planes])
     bits = _folded(bits, axis, jnp.maximum, partial(jnp.max, initial=0))
     unit, inverse = _power(bits, planes[0].dtype)
-    squares = sum(jnp.square(p * inverse) for p in planes)
+    squares = reduce(jnp.add, [jnp.square(p * inverse) for p in planes])
     return _folded(squares, axis, jnp.add, jnp.sum), unit, inverse
 
 

@@ -78,7 +78,7 @@ def _implicit_run(adjoint, problem, y, solver, pair, goal, stop, checks, check_e
     @jax.custom_jvp
     def solved(smooth, others):
         arguments = assemble(smooth, others)
-        progress = run_while(*arguments, check_every)
+        progress = run_while(*arguments, check_every=check_every)
         progress = finish(*arguments[:2], progress)
         return progress.pair, eqx.tree_at(lambda p: p.pair, progress, None)
 

@@ -22,8 +22,9 @@ class NUFFT(AbstractLinearOperator):
     eps, and an accuracy of 3e-14 is the best that float64 gives.
 
     Runs on every platform, under vmap and `jax.shard_map` (without `check_vma`, differentiate
-    outside of it, as JAX asks), and in programs of `jax.export`. On the CPU jax-finufft computes, where it is installed (`pip install
-    "jaxip[nufft]"`, worth it in three dimensions); a padded FFT and a kernel, in JAX alone, else.
+    outside of it, as JAX asks), and in programs of `jax.export`. On the CPU jax-finufft computes,
+    where it is installed (`pip install "jaxip[nufft]"`, worth it in three dimensions); a padded
+    FFT and a kernel, in JAX alone, else.
     Raises: ValueError for other shapes, points or tolerances.
     Source: Barnett, Magland and af Klinteberg (2019).
     """
