@@ -14,7 +14,6 @@ from jaxip.audit._target import Target
 from jaxip.operators import AbstractLinearOperator, FunctionOperator
 
 LINEAR = 1_000  # machine epsilons, of |A| |u|, that a linear map may miss linearity by
-
 OURS = ("jaxip.operators", "jaxip.problems")  # whose formulas are proved, whose maps are linear
 
 
@@ -23,12 +22,14 @@ class Bound(NamedTuple):
 
     `source` is "proved" (a linear operator of this package), "checked" (the norm of an operator
     with code of the user's, which was linear wherever it was tried), "stated" (the user says so),
-    or "refused": `reason` says why there is no bound.
+    or "refused": `reason` says why there is no bound. `over` is the largest `|f(u)| / |u|` of a
+    linear f that is over the bound, 0 if none is.
     """
 
     value: float
     source: str
     reason: str = ""
+    over: float = 0.0
 
 
 @functools.singledispatch
@@ -54,12 +55,13 @@ def _(function: AbstractLinearOperator, evaluate, y, witnesses, key) -> Bound | 
     if not np.isfinite(upper):
         return None
     upper *= 1 + 16 * evaluate.epsilon
-    fault = _fault(evaluate, y, upper, witnesses, key)
+    fault, gain = _tried(evaluate, y, upper, witnesses, key)
     if fault:
         return Bound(
             np.inf, "refused", f"the bound {upper:.3g} of norm_bounds is not used: {fault}"
         )
-    return Bound(upper, _source(function))
+    over = gain if gain > upper * (1 + LINEAR * evaluate.epsilon) else 0.0
+    return Bound(upper, _source(function), "", over)
 
 
 def _source(function: AbstractLinearOperator) -> str:
