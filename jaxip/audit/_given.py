@@ -53,7 +53,8 @@ def data_and_truths(
 
 def _stack(name: str, letter: str, given: Any, structure: Any, verb: str) -> list[Array]:
     want = tuple(structure.shape)
-    if np.shape(given) == want:
+    shapes = [np.shape(v) for v in given]
+    if want and shapes == [want[1:]] * want[0]:
         raise ValueError(
             f"{name} is a stack, but got one of shape {list(want)}; write {name}={letter}[None]"
         )

@@ -104,7 +104,7 @@ class EverySecond:
 
     def __call__(self, u):
         self.calls += 1
-        return A.rmv(u) * (10 if self.calls % 2 else 1)
+        return numpy_filling(u) * (10 if self.calls % 2 else 1)
 
 
 class Dropout:
@@ -112,7 +112,7 @@ class Dropout:
         self.draw = np.random.default_rng(0)
 
     def __call__(self, u):
-        return A.rmv(u) * (self.draw.random(SHAPE) > 0.5)
+        return numpy_filling(u) * (self.draw.random(SHAPE) > 0.5)
 
 
 class SplitsItsKey:
@@ -123,7 +123,7 @@ class SplitsItsKey:
 
     def __call__(self, u):
         self.key, key = jax.random.split(self.key)
-        return A.rmv(u) * jax.random.bernoulli(key, 0.5, SHAPE)
+        return numpy_filling(u) * jax.random.bernoulli(key, 0.5, SHAPE)
 
 
 class Lazy:
@@ -186,6 +186,11 @@ ZOO = {
 }
 
 
+# compiled once more each, and like one of the others: with -m deep
+FURTHER = {"faint", "looped", "one buffer", "splits its key", "stated", "operator, stated",
+           "operator, codebook", "operator, quantised", "operator, stated too low"}  # fmt: skip
+
+
 @functools.cache
 def report_on(*names):
     maps = {name: ZOO[name][0] for name in names}
@@ -194,16 +199,23 @@ def report_on(*names):
     )
 
 
-@pytest.fixture(scope="module")
-def zoo():
-    return report_on(*ZOO)
+NAMES = tuple(name for name in ZOO if name not in FURTHER)
+HALVES = [NAMES, pytest.param(("zero filling", "numpy", *sorted(FURTHER)), marks=pytest.mark.deep)]
 
 
-@pytest.mark.parametrize("name", ZOO)
-def test_no_wrong_word(zoo, name):
+@pytest.fixture(scope="module", params=HALVES, ids=["first", "further"])
+def zoo(request):
+    return report_on(*request.param)
+
+
+def test_no_wrong_word(zoo):
     """The word follows from the true constant, and no witness is beyond it."""
-    verdict = next(v for v in zoo.verdicts if v.map == name)
-    rows = zoo.rows(name)
+    for verdict in zoo.verdicts:
+        _check_word(verdict, zoo.rows(verdict.map))
+
+
+def _check_word(verdict, rows):
+    name = verdict.map
     _, constant, words = ZOO[name]
     assert verdict.word in words, verdict
     if isinstance(constant, float):
@@ -230,12 +242,13 @@ def test_no_strength_but_that_of_the_same_access(zoo):
 
 
 def test_blind_gradients_are_boxes_and_say_so(zoo):
-    for name in ("numpy", "stopped", "faint", "steep box", "called back", "looped", "dropout"):
+    blind = {"numpy", "stopped", "faint", "steep box", "called back", "looped", "dropout"}
+    for name in blind & set(zoo.names):
         row = zoo.rows(name)[-1]
         assert row.access == "box" and any("answers" in flag for flag in row.flags), name
-    for name in ("stopped", "faint", "operator, stopped"):
+    for name in {"stopped", "faint", "operator, stopped"} & set(zoo.names):
         assert any("gradient misses" in flag for flag in zoo.rows(name)[-1].flags), name
-    for name in ("zero filling", "steep", "lazy"):
+    for name in {"zero filling", "steep", "lazy", "operator, stated"} & set(zoo.names):
         assert zoo.rows(name)[-1].access == "gradient"
 
 
@@ -251,16 +264,23 @@ def test_a_box_alone_is_searched(name):
         assert row.amplification > 15
 
 
+SAID = {
+    "stated too low": "the stated bound 0.5 is refuted by a witness of 1",
+    "operator, stated too low": "the stated bound 0.5 is refuted by a witness of 1",
+    "stated": "Stated by the user, not proved here",
+    "operator, stated": "Stated by the user, not proved here",
+    "operator, checked": "if f is linear",
+    "operator, stopped": "the operator's bound",
+    "operator, affine": "is not used",
+    "operator, codebook": "is not used",
+    "operator, quantised": "is not used",
+    "zero filling": "Proved in exact arithmetic",
+}
+
+
 def test_what_is_said_of_bounds(zoo):
-    said = {v.map: v.detail for v in zoo.verdicts}
-    assert "the stated bound 0.5 is refuted by a witness of 1" in said["stated too low"]
-    assert "Stated by the user, not proved here" in said["stated"]
-    assert "Stated by the user, not proved here" in said["operator, stated"]
-    assert "if f is linear" in said["operator, checked"]
-    assert "Proved in exact arithmetic" in said["zero filling"]
-    assert "the operator's bound" in said["operator, stopped"]
-    for name in ("affine", "codebook", "quantised"):
-        assert "is not used" in said[f"operator, {name}"], name
+    for verdict in zoo.verdicts:
+        assert SAID.get(verdict.map, "") in verdict.detail, verdict
 
 
 def test_witnesses_that_are_no_number_are_stored_and_replayed(tmp_path):
