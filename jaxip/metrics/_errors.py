@@ -5,10 +5,12 @@ import numpy as np
 
 from jaxip._checks import check_positive
 from jaxip._numerics import abs2
+from jaxip._signature import door
 from jaxip._tree import tree_norm
 from jaxip._types import Array, Inexact, Scalar
 
 
+@door
 def relative_error(
     x: Inexact[Array | np.ndarray, "..."], reference: Inexact[Array | np.ndarray, "..."]
 ) -> Scalar:
@@ -21,6 +23,7 @@ def relative_error(
     return tree_norm(x - reference) / tree_norm(reference)
 
 
+@door
 def nmse(
     x: Inexact[Array | np.ndarray, "..."], reference: Inexact[Array | np.ndarray, "..."]
 ) -> Scalar:
@@ -30,6 +33,7 @@ def nmse(
     return jnp.sum(abs2((x - reference) / size.astype(x.real.dtype)))
 
 
+@door
 def psnr(
     x: Inexact[Array | np.ndarray, "..."],
     reference: Inexact[Array | np.ndarray, "..."],

@@ -6,12 +6,14 @@ import numpy as np
 
 from jaxip._checks import check_positive
 from jaxip._numerics import modulus
+from jaxip._signature import door
 from jaxip._types import Array, Inexact, Scalar
 from jaxip.metrics._errors import same_shape
 
 WINDOW = 7  # pixels, the default of scikit-image
 
 
+@door
 def ssim(
     x: Inexact[Array | np.ndarray, "h w"],
     reference: Inexact[Array | np.ndarray, "h w"],

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import fits
+from jaxip._signature import door
 from jaxip._types import Array, Float, PyTree, Scalar, Structure
 from jaxip.functionals import L1, AbstractFunctional, GroupL2, SeparableSum
 from jaxip.operators import (
@@ -117,6 +118,7 @@ class GeneralisedDifferences(AbstractLinearOperator):
         return max(self.gradient.rounding(), self.symmetrised.rounding(), rest) + 3
 
 
+@door
 def TGV(
     A: AbstractLinearOperator,
     alpha1: float | Scalar,
@@ -136,6 +138,7 @@ def TGV(
     return AnalysisLasso(A=A, weight=jnp.ones(()), D=D, norm=norm, constraint=constraint)
 
 
+@door
 def TGVQCBP(
     A: AbstractLinearOperator,
     radius: float | Scalar,

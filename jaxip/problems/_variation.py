@@ -2,12 +2,14 @@
 
 import jax.numpy as jnp
 
+from jaxip._signature import door
 from jaxip._types import Array, Float, Scalar
 from jaxip.functionals import L1, AbstractFunctional, GroupL2, SeparableSum
 from jaxip.operators import AbstractLinearOperator, Gradient, Stack, check_operator, image_shape
 from jaxip.problems._analysis import AnalysisLasso, AnalysisQCBP, AnalysisSRLasso
 
 
+@door
 def TV(
     A: AbstractLinearOperator,
     weight: float | Scalar,
@@ -19,6 +21,7 @@ def TV(
     return AnalysisLasso(A=A, weight=weight, D=D, norm=GroupL2(), constraint=constraint)
 
 
+@door
 def TVSR(
     A: AbstractLinearOperator,
     weight: float | Scalar,
@@ -30,6 +33,7 @@ def TVSR(
     return AnalysisSRLasso(A=A, weight=weight, D=D, norm=GroupL2(), constraint=constraint)
 
 
+@door
 def TVQCBP(
     A: AbstractLinearOperator,
     radius: float | Scalar,
@@ -41,6 +45,7 @@ def TVQCBP(
     return AnalysisQCBP(A=A, radius=radius, D=D, norm=GroupL2(), constraint=constraint)
 
 
+@door
 def WaveletTV(
     A: AbstractLinearOperator,
     W: AbstractLinearOperator,

@@ -6,12 +6,14 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._checks import as_scalar, check_nonnegative
+from jaxip._signature import door
 from jaxip._tree import from_real, structure_of, to_real, tree_size
 from jaxip._types import Array, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator, Stack
 from jaxip.solvers._linear import LinearSolution
 
 
+@door
 def cgls(
     A: AbstractLinearOperator, y: PyTree, *, damp: float | Scalar = 0.0, rtol: float = 1e-6,
     max_steps: int = 1000,
@@ -48,6 +50,7 @@ def cgls(
     return LinearSolution(from_real(v[m:], into), residual, count)
 
 
+@door
 def tikhonov(
     A: AbstractLinearOperator, y: PyTree, weight: float | Scalar,
     L: AbstractLinearOperator, **options,

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from jaxip._signature import door
 from jaxip._tree import from_real, structure_of, to_real
 from jaxip._types import Array, Count, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
@@ -19,6 +20,7 @@ class LinearSolution(eqx.Module):
     num_steps: Count
 
 
+@door
 def cg(op: Callable, b: PyTree, *, rtol: float = 1e-6, max_steps: int = 1000) -> LinearSolution:
     """`A x = b` for a self-adjoint positive definite A: an operator, or a function of x.
 
@@ -35,6 +37,7 @@ def cg(op: Callable, b: PyTree, *, rtol: float = 1e-6, max_steps: int = 1000) ->
     return LinearSolution(from_real(x, structure), residual, count)
 
 
+@door
 def gmres(
     op: Callable,
     b: PyTree,

@@ -8,6 +8,7 @@ from jax import lax
 
 from jaxip._arguments import check_between, count, number, optional_number
 from jaxip._checks import check_nonnegative, check_positive, is_concrete
+from jaxip._signature import door
 from jaxip._tree import tree_add, tree_norm, tree_scale, tree_size, tree_where, tree_zeros
 from jaxip._types import Array, Count, Float, PyTree, Scalar
 from jaxip.problems import AbstractProblem
@@ -229,6 +230,7 @@ class ParameterFree(AbstractSolver):
         return value + size * problem.violation(x, y) if problem.constrained else value
 
 
+@door
 def Sharp(
     problem: AbstractProblem,
     alpha: float | Scalar,

@@ -5,6 +5,7 @@ from enum import IntEnum
 import equinox as eqx
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._types import Array, Count, Float, PyTree, Scalar
 from jaxip.solvers._consistency import Contradiction, Finding
 
@@ -24,6 +25,7 @@ class Status(IntEnum):
     inconsistent = 5
 
 
+@door
 def status_name(status) -> str | list[str]:
     """The word of a status, or a list of words for a batch."""
     codes = np.asarray(status)

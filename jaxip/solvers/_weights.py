@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._checks import as_scalar, check_positive
+from jaxip._signature import door
 from jaxip._tree import from_real, structure_of, to_real, tree_norm
 from jaxip._types import Array, Float, PRNGKeyArray, PyTree, Scalar
 from jaxip.problems import AbstractProblem
@@ -16,6 +17,7 @@ from jaxip.solvers._status import Solution
 ProblemOf = Callable[[Scalar], AbstractProblem]
 
 
+@door
 def weight_path(
     problem_of: ProblemOf, weights: Float[Array, " k"], y: PyTree, **options
 ) -> Solution:
@@ -46,6 +48,7 @@ class Discrepancy(eqx.Module):
     residual: Scalar
 
 
+@door
 def discrepancy(
     problem_of: ProblemOf, y: PyTree, noise: float | Scalar, *,
     bracket: tuple[float, float], num_steps: int = 20, **options,
@@ -79,6 +82,7 @@ def discrepancy(
     return Discrepancy(*jax.tree.map(lambda leaf: leaf[-1], tried))
 
 
+@door
 def sure(
     reconstruct: Callable[[PyTree], PyTree], operator, y: PyTree, sigma: float | Scalar, *,
     key: PRNGKeyArray, num_probes: int = 1, step: float = 1e-3,

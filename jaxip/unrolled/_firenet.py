@@ -1,11 +1,13 @@
 """FIRENET as a network: restarted primal-dual steps as layers, accurate before any training."""
 
+from jaxip._signature import door
 from jaxip._types import Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers import Restarted
 from jaxip.unrolled._unrolled import LEARNED, Unrolled, unroll
 
 
+@door
 def firenet(
     problem: AbstractProblem,
     restarts: int,
@@ -31,6 +33,7 @@ def firenet(
     return unroll(solver, problem, layers, checkpoint=checkpoint, learned=learned)
 
 
+@door
 def firenet_depth(net: Unrolled) -> int:
     """The number of affine maps in the papers' counting: 3 per layer and one for the data."""
     return 3 * net.num_layers + 1

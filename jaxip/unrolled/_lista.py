@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxip._module import Module
 from jaxip._numerics import matvec
+from jaxip._signature import door
 from jaxip._tree import with_precision
 from jaxip._types import Array, Float, Inexact, Scalar
 from jaxip.operators import Matrix, check_replaces
@@ -79,6 +80,7 @@ class LISTA(AbstractLISTA):
     selection: tuple[int, ...] | None = eqx.field(static=True, default=None)
 
     @classmethod
+    @door
     def for_problem(
         cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "LISTA":
@@ -116,6 +118,7 @@ class LISTACP(AbstractCoupled):
     selection: tuple[int, ...] | None = eqx.field(static=True, default=None)
 
     @classmethod
+    @door
     def for_problem(
         cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "LISTACP":
@@ -144,6 +147,7 @@ class TiLISTA(AbstractCoupled):
     selection: tuple[int, ...] | None = eqx.field(static=True, default=None)
 
     @classmethod
+    @door
     def for_problem(
         cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "TiLISTA":
@@ -173,6 +177,7 @@ class ALISTA(AbstractCoupled):
     selection: tuple[int, ...] | None = eqx.field(static=True, default=None)
 
     @classmethod
+    @door
     def for_problem(
         cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "ALISTA":

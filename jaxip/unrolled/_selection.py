@@ -4,10 +4,12 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxip._numerics import abs2
+from jaxip._signature import door
 from jaxip._types import Array, Float, Inexact
 from jaxip.functionals import soft_threshold
 
 
+@door
 def support_schedule(
     size: int, num_layers: int, *, per_layer: float = 1.2, most: float = 13.0
 ) -> tuple[int, ...]:
@@ -19,6 +21,7 @@ def support_schedule(
     return tuple(int(percent / 100 * size) for percent in percents)
 
 
+@door
 def selective_threshold(
     x: Inexact[Array, " n"], t: Float[Array, "..."], count: int
 ) -> Inexact[Array, " n"]:

@@ -10,6 +10,7 @@ from jax import lax
 
 from jaxip._module import Module
 from jaxip._numerics import is_trainable
+from jaxip._signature import door
 from jaxip._tree import with_precision
 from jaxip._types import PyTree
 from jaxip.operators import AbstractLinearOperator, check_replaces
@@ -80,6 +81,7 @@ class Unrolled(Module):
         return jax.tree_util.tree_map_with_path(mark, self, is_leaf=_is_operator)
 
 
+@door
 def unroll(
     solver: AbstractSolver | None,
     problem: AbstractProblem,

@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._types import Array, Float, PRNGKeyArray
 from jaxip.operators.sampling._sampling import as_mask, sample_count, uniforms
 
 
+@door
 def das_fourier(
     shape: tuple[int, int], fraction: float, sparsities, *, key: PRNGKeyArray
 ) -> Float[Array, "n n"]:
@@ -23,6 +25,7 @@ def das_fourier(
     return _sample_blocks(band, _fourier_density(levels), fraction, key)
 
 
+@door
 def das_walsh(
     shape: tuple[int, int], fraction: float, sparsities, *, key: PRNGKeyArray
 ) -> Float[Array, "n n"]:
@@ -38,6 +41,7 @@ def das_walsh(
     return _sample_blocks(band, _walsh_density(levels), fraction, key)
 
 
+@door
 def frequency_levels(size: int, num_levels: int) -> np.ndarray:
     """The dyadic band, 0 to `num_levels - 1`, of each centred frequency of a DFT of `size = 2^J`.
 
@@ -51,6 +55,7 @@ def frequency_levels(size: int, num_levels: int) -> np.ndarray:
     return np.maximum(bands, 0)
 
 
+@door
 def sequency_levels(size: int, num_levels: int) -> np.ndarray:
     """The dyadic band, 0 to `num_levels - 1`, of each sequency 0 to `size - 1`, `size = 2^J`.
 
@@ -60,6 +65,7 @@ def sequency_levels(size: int, num_levels: int) -> np.ndarray:
     return np.array([(k // innermost).bit_length() for k in range(size)])
 
 
+@door
 def local_sparsities(
     coefficients, level_map: np.ndarray, threshold: float = 0.5, *, merge_coarsest: bool = True
 ) -> np.ndarray:
@@ -79,6 +85,7 @@ def local_sparsities(
     return np.concatenate([[counts[0] + counts[1]], counts[2:]]) if merge_coarsest else counts
 
 
+@door
 def sparsity_weights(sparsities, level_map: np.ndarray) -> np.ndarray:
     """`w = sqrt(s / s_j)` on level j, `s = sum_j s_j`, for each coefficient (an empty s_j is 1).
 
