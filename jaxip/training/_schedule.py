@@ -3,7 +3,7 @@
 import optax
 
 
-@checked
+@door
 def clipped_adam(
     learning_rate: float, warmup: int, decay_steps: int
 ) -> optax.GradientTransformation:
