@@ -113,6 +113,8 @@ def _one_kind(option, optional: bool) -> Kind | None:
         return Kind(optional, _check_sizes)
     if origin is Callable:
         return Kind(optional, _check_callable)
+    if typing.get_args(option)[:1] == (float,):
+        return Kind(optional, _check_row)
     if origin in (tuple, Sequence):
         return Kind(optional, functools.partial(_check_class, (tuple, list)))
     if origin is Mapping or origin is dict:
@@ -146,7 +148,7 @@ def _check_class(kinds: tuple[type, ...], name: str, value) -> None:
 
 
 def _check_callable(name: str, value) -> None:
-    if not callable(value):
+    if not callable(value) or isinstance(value, type):
         raise TypeError(f"{name} takes a function, but got {given(value)}")
 
 
@@ -163,6 +165,12 @@ def _check_sizes(name: str, value) -> None:
     except TypeError:
         takes = "whole numbers such as (64, 64)"
         raise TypeError(f"{name} takes {takes}, but got {shown(value)}") from None
+
+
+def _check_row(name: str, value) -> None:
+    dtype, shape = _numeric(name, value, True)
+    if len(shape) != 1 or jnp.issubdtype(dtype, jnp.complexfloating):
+        raise TypeError(f"{name} takes real numbers in a row, but got {_shape_words(dtype, shape)}")
 
 
 def _check_key(name: str, value) -> None:

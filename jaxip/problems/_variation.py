@@ -2,10 +2,11 @@
 
 import jax.numpy as jnp
 
+from jaxip._checks import check_positive
 from jaxip._signature import door
 from jaxip._types import Array, Float, Scalar
 from jaxip.functionals import L1, AbstractFunctional, GroupL2, SeparableSum
-from jaxip.operators import AbstractLinearOperator, Gradient, Stack, check_operator, image_shape
+from jaxip.operators import AbstractLinearOperator, Gradient, Stack, image_shape
 from jaxip.problems._analysis import AnalysisLasso, AnalysisQCBP, AnalysisSRLasso
 
 
@@ -58,7 +59,8 @@ def WaveletTV(
 
     Weights per level are `per_level[W.level_map()]`. Source: Lustig, Donoho and Pauly (2007).
     """
-    check_operator("W", W)
+    check_positive("wavelet_weight", wavelet_weight)
+    check_positive("tv_weight", tv_weight)
     D = Stack(W, Gradient(image_shape("A", A)))
     norm = SeparableSum(L1(wavelet_weight), GroupL2(tv_weight))
     return AnalysisLasso(A=A, weight=jnp.ones(()), D=D, norm=norm, constraint=constraint)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar, check_nonnegative
+from jaxip._checks import as_scalar, check_input, check_nonnegative
 from jaxip._signature import door
 from jaxip._tree import from_real, structure_of, to_real, tree_size
 from jaxip._types import Array, PyTree, Scalar
@@ -28,6 +28,8 @@ def cgls(
     hold on its range alone. Source: Björck (1996), algorithm 7.4.1; Paige and Saunders (1982).
     """
     check_nonnegative("damp", damp)
+    check_nonnegative("rtol", rtol)
+    y = check_input("y", A.out_structure(), y)
     into, out = A.in_structure(), structure_of(y)
     right = to_real(y)
     shift = as_scalar(damp).astype(right.dtype) ** 2
@@ -57,6 +59,7 @@ def tikhonov(
 ) -> LinearSolution:  # fmt: skip
     """The minimum of `|A x - y|^2 + weight |L x|^2`, by `cgls` on A over `sqrt(weight) L`."""
     check_nonnegative("weight", weight)
+    y = check_input("y", A.out_structure(), y)
     stacked = Stack(A, jnp.sqrt(as_scalar(weight)) * L)
     zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(L.mv, A.rmv(y)))
     return cgls(stacked, (y, zero), **options)

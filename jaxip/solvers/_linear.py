@@ -6,6 +6,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from jaxip._arguments import check_tree
+from jaxip._checks import check_input
 from jaxip._signature import door
 from jaxip._tree import from_real, structure_of, to_real
 from jaxip._types import Array, Count, PyTree, Scalar
@@ -27,6 +29,7 @@ def cg(op: Callable, b: PyTree, *, rtol: float = 1e-6, max_steps: int = 1000) ->
     Complex trees are solved in real coordinates. Derivatives of any order pass through x.
     Source: Hestenes and Stiefel (1952).
     """
+    b = _right_side(op, b)
     structure, mv = structure_of(b), _in_real_coordinates(_product(op), structure_of(b))
     rhs = to_real(b)
 
@@ -52,6 +55,7 @@ def gmres(
     arithmetic is in real coordinates. Derivatives of any order pass through x.
     Source: Saad and Schultz (1986), with two passes of Gram-Schmidt.
     """
+    b = _right_side(op, b)
     structure, mv = structure_of(b), _in_real_coordinates(_product(op), structure_of(b))
 
     def solve(matvec, right):
@@ -61,6 +65,14 @@ def gmres(
         mv, to_real(b), solve, transpose_solve=solve, has_aux=True
     )
     return LinearSolution(from_real(x, structure), residual, count)
+
+
+def _right_side(op, b: PyTree) -> PyTree:
+    """Raises: TypeError for what is no tree of arrays, ValueError where it does not fit."""
+    if isinstance(op, AbstractLinearOperator):
+        return check_input("b", op.out_structure(), b)
+    check_tree("b", b)
+    return b
 
 
 def _product(op) -> Callable:

@@ -244,6 +244,7 @@ def Sharp(
     makes the restarts too short, and the iteration stalls. Lengths are in the units of x.
     Source: Adcock, Colbrook and Neyra-Nesterenko (2025); arXiv 2301.02268.
     """
+    check_positive("alpha", alpha)
     options = {"unit": 1.0, "reach": 0, "betas": 1} | options
     return ParameterFree.for_problem(problem, norm, alpha0=alpha, beta0=beta, **options)
 

@@ -1,5 +1,6 @@
 """FIRENET as a network: restarted primal-dual steps as layers, accurate before any training."""
 
+from jaxip._arguments import as_count
 from jaxip._signature import door
 from jaxip._types import Scalar
 from jaxip.problems import AbstractProblem
@@ -28,6 +29,7 @@ def firenet(
     Raises: ValueError where no bound of `|K|` is known.
     Source: Colbrook, Antun and Hansen (2022), theorem 3.
     """
+    as_count("restarts", restarts)
     solver = Restarted.for_problem(problem, norm, inner_steps=inner_steps, delta=delta)
     layers = restarts * inner_steps
     return unroll(solver, problem, layers, checkpoint=checkpoint, learned=learned)

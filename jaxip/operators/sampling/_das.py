@@ -9,7 +9,7 @@ from jaxip.operators.sampling._sampling import as_mask, sample_count, uniforms
 
 @door
 def das_fourier(
-    shape: tuple[int, int], fraction: float, sparsities, *, key: PRNGKeyArray
+    shape: tuple[int, int], fraction: float, sparsities: Sequence[float], *, key: PRNGKeyArray
 ) -> Float[Array, "n n"]:
     """A mask with `round(fraction * n^2)` samples, dense where the sparsities ask for them.
 
@@ -27,7 +27,7 @@ def das_fourier(
 
 @door
 def das_walsh(
-    shape: tuple[int, int], fraction: float, sparsities, *, key: PRNGKeyArray
+    shape: tuple[int, int], fraction: float, sparsities: Sequence[float], *, key: PRNGKeyArray
 ) -> Float[Array, "n n"]:
     """As `das_fourier`, for `SubsampledHadamard` in sequency order: zero sequency at index 0.
 
@@ -67,7 +67,11 @@ def sequency_levels(size: int, num_levels: int) -> np.ndarray:
 
 @door
 def local_sparsities(
-    coefficients, level_map: np.ndarray, threshold: float = 0.5, *, merge_coarsest: bool = True
+    coefficients: Inexact[Array, "..."],
+    level_map: np.ndarray,
+    threshold: float = 0.5,
+    *,
+    merge_coarsest: bool = True,
 ) -> np.ndarray:
     """The number of `|c| > threshold` at each level, coarse first (equality does not count).
 
@@ -86,7 +90,7 @@ def local_sparsities(
 
 
 @door
-def sparsity_weights(sparsities, level_map: np.ndarray) -> np.ndarray:
+def sparsity_weights(sparsities: Sequence[float], level_map: np.ndarray) -> np.ndarray:
     """`w = sqrt(s / s_j)` on level j, `s = sum_j s_j`, for each coefficient (an empty s_j is 1).
 
     Takes one number a level: `levels` of them where the coarsest two share one, or `levels + 1`.

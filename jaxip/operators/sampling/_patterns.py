@@ -125,7 +125,7 @@ def gcircle(
 
 @door
 def bernoulli_density(
-    coherences, fraction: float, *, key: PRNGKeyArray
+    coherences: Float[Array, "..."], fraction: float, *, key: PRNGKeyArray
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """`(mask, probabilities)`: each point on its own with probability `p = min(1, C mu)`.
 
@@ -148,7 +148,9 @@ def bernoulli_density(
 
 
 @door
-def nested_family(weights, counts, *, key: PRNGKeyArray) -> Float[Array, "m ..."]:
+def nested_family(
+    weights: Float[Array, "..."], counts: tuple[int, ...], *, key: PRNGKeyArray
+) -> Float[Array, "m ..."]:
     """One mask for each count, every one within those of larger counts; stacked in that order.
 
     Points are drawn by their weights without replacement, once for all masks. A weight of inf
