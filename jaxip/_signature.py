@@ -95,7 +95,8 @@ def _kind(annotation) -> Kind | None:
     if any("key" in str(getattr(o, "dtypes", "")) for o in arrays):
         return Kind(optional, _check_key)
     if arrays or float in options:
-        return Kind(optional, functools.partial(_check_numbers, arrays, float in options))
+        plain = tuple(o for o in options if isinstance(o, type) and o not in (*arrays, float, int))
+        return Kind(optional, functools.partial(_check_numbers, arrays, float in options, plain))
     if len(options) != 1:
         classes = [o for o in options if isinstance(o, type)]
         every = len(classes) == len(options) > 1
@@ -179,7 +180,9 @@ def _check_key(name: str, value) -> None:
         raise TypeError(f"{name} takes a key such as jax.random.key(0), but got {given(value)}")
 
 
-def _check_numbers(arrays: list, scalar: bool, name: str, value) -> None:
+def _check_numbers(arrays: list, scalar: bool, classes: tuple, name: str, value) -> None:
+    if isinstance(value, classes):
+        return
     dtype, shape = _numeric(name, value, bool(arrays))
     kinds = str([getattr(o, "dtypes", "complex") for o in arrays])
     if jnp.issubdtype(dtype, jnp.complexfloating) and "complex" not in kinds:

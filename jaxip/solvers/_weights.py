@@ -87,7 +87,8 @@ def discrepancy(
 
 @door
 def sure(
-    reconstruct: Callable[[PyTree], PyTree], operator: AbstractLinearOperator, y: PyTree, sigma: float | Scalar, *,
+    reconstruct: Callable[[PyTree], PyTree], operator: AbstractLinearOperator, y: PyTree,
+    sigma: float | Scalar, *,
     key: PRNGKeyArray, num_probes: int = 1, step: float = 1e-3,
 ) -> Scalar:  # fmt: skip
     """An unbiased estimate of `E |A f(y) - A x|^2` for `y = A x + e`, without x (Monte Carlo SURE).

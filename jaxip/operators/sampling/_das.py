@@ -1,9 +1,11 @@
 """Multilevel Fourier and Walsh sampling by local sparsities of wavelet coefficients."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from jaxip._signature import door
-from jaxip._types import Array, Float, PRNGKeyArray
+from jaxip._types import Array, Float, Inexact, PRNGKeyArray
 from jaxip.operators.sampling._sampling import as_mask, sample_count, uniforms
 
 
