@@ -2,6 +2,8 @@
 
 import optax
 
+from jaxip._signature import door
+
 
 @door
 def clipped_adam(
