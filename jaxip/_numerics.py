@@ -46,17 +46,28 @@ def scaled_squares(x: Array, axis: int | None = None) -> tuple[Array, Array, Arr
     # integers compare in one instruction, where a float maximum looks for NaN
     bits = reduce(jnp.maximum, [_exponent(p) for p in planes])
     bits = _folded(bits, axis, jnp.maximum, partial(jnp.max, initial=0))
-    unit, inverse = _power(bits, planes[0].dtype)
+    unit, inverse = _unit_of_squares(bits, planes[0].dtype)
     squares = sum(jnp.square(p * inverse) for p in planes)
     return _folded(squares, axis, jnp.add, jnp.sum), unit, inverse
 
 
 def power_of_two(size: Array) -> tuple[Array, Array]:
-    """`(u, 1/u)`, both exact: u the power of two with `u <= size < 2 u`, or what serves for it.
+    """`(u, 1/u)`, both exact and normal, u the power of two with `u <= size < 2 u`; 1 for 0."""
+    _, step, _ = _layout(size.dtype)
+    return _power(_exponent(size), size.dtype, step)
 
-    Below the root of the least number u is that root; for 0 it is 1.
+
+def unit_of_squares(size: Array) -> tuple[Array, Array]:
+    """`power_of_two`, but at least the root of the least number.
+
+    Squares of smaller numbers in this unit are still in range, and so are those of tangents.
     """
-    return _power(_exponent(size), size.dtype)
+    return _unit_of_squares(_exponent(size), size.dtype)
+
+
+def _unit_of_squares(bits: Array, dtype) -> tuple[Array, Array]:
+    _, step, infinity = _layout(dtype)
+    return _power(bits, dtype, infinity // 4 & -step)
 
 
 def _exponent(x: Array) -> Array:
@@ -65,14 +76,11 @@ def _exponent(x: Array) -> Array:
     return jax.lax.bitcast_convert_type(jax.lax.stop_gradient(x), whole) & infinity
 
 
-def _power(bits: Array, dtype) -> tuple[Array, Array]:
-    """The numbers with these exponents and their inverses, both normal; 1 for 0."""
+def _power(bits: Array, dtype, least) -> tuple[Array, Array]:
+    """The numbers with these exponents, `least` or more, and their inverses; 1 for 0."""
     _, step, infinity = _layout(dtype)
-    one = infinity // 2 & -step
-    # from below to half of the exponents: squares of what is smaller are still in range, and so
-    # are squares of tangents times 1/u
-    near = jnp.clip(bits, one // 2 & -step, infinity - step - step)
-    bits = jnp.where(bits == 0, one, near)
+    near = jnp.clip(bits, least, infinity - step - step)
+    bits = jnp.where(bits == 0, infinity // 2 & -step, near)
     number = lambda b: jax.lax.bitcast_convert_type(b, dtype)
     return number(bits), number(infinity - step - bits)
 

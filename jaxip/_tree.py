@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._numerics import abs2, inexact, planes_of, power_of_two, scaled
+from jaxip._numerics import abs2, inexact, planes_of, scaled, unit_of_squares
 from jaxip._types import Array, Flag, PyTree, Scalar, Structure
 
 
@@ -29,7 +29,7 @@ def tree_norm(tree: PyTree) -> Scalar:
 
     Half precision gives float32.
     """
-    unit, inverse = power_of_two(tree_max(tree))
+    unit, inverse = unit_of_squares(tree_max(tree))
     square = tree_abs2(jax.tree.map(lambda leaf: scaled(inverse, inexact(leaf)), tree))
     zero = square == 0
     return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, square)) * unit)

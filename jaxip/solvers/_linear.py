@@ -133,7 +133,7 @@ def normalised(b: Array) -> tuple[Array, Scalar]:
     No power of what a loop then computes leaves the range of the numbers.
     """
     largest = tree_max(b)
-    unit, inverse = power_of_two(jnp.where(largest > 0, largest, 1))
+    unit, inverse = power_of_two(largest)
     return b * inverse, jnp.where(jnp.isfinite(largest), unit, jnp.nan)
 
 
