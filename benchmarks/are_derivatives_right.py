@@ -7,7 +7,7 @@ and in the weight against central differences of a float64 solve whose pair move
 whose errors, times the root of the number of data, estimate the error of the whole gradient.
 
 "right" is within 2 % of the norm of the gradient (for the weight: of the value, or of 1 % of the
-gradient in the data, both times their sizes, where that is larger), "told" is NaN, "silent" neither. Where the differences at two steps disagree by more than 1 % the loss has no
+gradient in the data, both times their sizes, where that is larger), "told" is NaN, "silent" neither. Where the differences at two steps disagree by more than 1 % the loss has no  # noqa: E501
 derivative at this scale, and the case counts as "rough" beside. `--count 12` makes twelve.
 """
 
@@ -104,7 +104,7 @@ def tight_values(family: str):
 
             def settled(x, z):
                 moved = solvers.primal_dual_step(problem, y, x, z, *steps)
-                sizes = [jnp.linalg.norm(jnp.stack([jnp.linalg.norm(v) for v in jax.tree.leaves(t)]))
+                sizes = [jnp.linalg.norm(jnp.stack([jnp.linalg.norm(v) for v in jax.tree.leaves(t)]))  # noqa: E501
                          for t in ((x, z), jax.tree.map(jnp.subtract, moved, (x, z)))]  # fmt: skip
                 return sizes[1] <= 1e-12 * sizes[0]
 

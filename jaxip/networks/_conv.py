@@ -5,14 +5,12 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.custom_derivatives import SymbolicZero
 
-from jaxip._signature import door
 from jaxip._types import Array, Float, PRNGKeyArray
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 _SWAPPED = ("NHWC", "HWOI", "NHWC")
 
 
-@door
 @jax.custom_jvp
 def conv2d(x: Float[Array, "n h w c"], kernel: Float[Array, "k k c d"]) -> Float[Array, "n h w d"]:
     """`y[p] = sum_q x[p + q] kernel[q]`: correlation of odd size, stride 1, zero padding.

@@ -3,7 +3,6 @@
 import optax
 
 
-@door
 def clipped_adam(
     learning_rate: float, warmup: int, decay_steps: int
 ) -> optax.GradientTransformation:

@@ -8,14 +8,12 @@ from typing import Literal
 
 import numpy as np
 
-from jaxip._signature import door
 from jaxip._types import Array, Float, PRNGKeyArray
 from jaxip.operators.sampling._sampling import as_mask, full_lines, sample_count, uniforms
 
 Origin = Literal["centre", "corner"]
 
 
-@door
 def power_law(
     shape: tuple[int, ...],
     fraction: float,
@@ -35,7 +33,6 @@ def power_law(
     return _weighted(weights, fraction, _block(offsets, centre, origin), key)
 
 
-@door
 def gaussian_density(
     shape: tuple[int, ...],
     fraction: float,
@@ -64,7 +61,6 @@ def gaussian_density(
     return mask if axis is None else full_lines(mask, shape, axis)
 
 
-@door
 def half_half(
     shape: tuple[int, ...], fraction: float, *, power: float = 2.0, key: PRNGKeyArray
 ) -> Float[Array, "..."]:
@@ -83,7 +79,6 @@ def half_half(
     return as_mask(_smallest(second, count).reshape(shape))
 
 
-@door
 def gcircle(
     shape: tuple[int, ...],
     fraction: float,
@@ -123,9 +118,8 @@ def gcircle(
     return as_mask((rank < counts[ring]).reshape(shape))
 
 
-@door
 def bernoulli_density(
-    coherences: Float[Array, "..."], fraction: float, *, key: PRNGKeyArray
+    coherences, fraction: float, *, key: PRNGKeyArray
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """`(mask, probabilities)`: each point on its own with probability `p = min(1, C mu)`.
 
@@ -147,10 +141,7 @@ def bernoulli_density(
     return as_mask(mask), as_mask(probabilities)
 
 
-@door
-def nested_family(
-    weights: Float[Array, "..."], counts: tuple[int, ...], *, key: PRNGKeyArray
-) -> Float[Array, "m ..."]:
+def nested_family(weights, counts, *, key: PRNGKeyArray) -> Float[Array, "m ..."]:
     """One mask for each count, every one within those of larger counts; stacked in that order.
 
     Points are drawn by their weights without replacement, once for all masks. A weight of inf
