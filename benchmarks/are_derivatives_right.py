@@ -7,7 +7,8 @@ and in the weight against central differences of a float64 solve whose pair move
 whose errors, times the root of the number of data, estimate the error of the whole gradient.
 
 "right" is within 2 % of the norm of the gradient (for the weight: of the value, or of 1 % of the
-gradient in the data, both times their sizes, where that is larger), "told" is NaN, "silent" neither. Where the differences at two steps disagree by more than 1 % the loss has no  # noqa: E501
+gradient in the data, both times their sizes, where that is larger), "told" is NaN,
+"silent" neither. Where the differences at two steps disagree by more than 1 % the loss has no
 derivative at this scale, and the case counts as "rough" beside. `--count 12` makes twelve.
 """
 
