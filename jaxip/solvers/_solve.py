@@ -111,10 +111,11 @@ def _or_raise(solution: Solution) -> Solution:
     if is_concrete(solution.status):
         if not bool(jnp.any(failed)):
             return solution
-        reasons = solution.reason if isinstance(solution.reason, list) else [solution.reason]
-        words = np.ravel(status_name(solution.status))
         place = int(np.argmax(np.ravel(failed)))
-        raise ValueError(f"{words[place]}: {np.ravel(reasons)[place]}")
+        word = np.ravel(status_name(solution.status))[place]
+        known = is_concrete(solution)  # under an eager grad the status is, the gap is not
+        reason = np.ravel(solution.reason)[place] if known else "the gap asked for is not proved"
+        raise ValueError(f"{word}: {reason}")
     arrays, rest = eqx.partition(solution, eqx.is_array)
     checked = eqx.error_if(arrays, failed, "the gap asked for is not proved (throw=True)")
     return eqx.combine(checked, rest)
