@@ -97,8 +97,8 @@ def refined(problem: AbstractProblem, y: PyTree, pair, num_steps: int) -> Place:
     def core(arrays):
         problem, y, pair = eqx.combine(arrays, static)
         with jax.enable_x64(True):
-            problem, y, pair = to_float64((problem, y, pair))
-            place = _settle(problem, y, pair, num_steps, inward)
+            problem, y, wide = to_float64((problem, y, pair))
+            place = _settle(problem, y, wide, num_steps, inward)
         return with_precision(place, pair)
 
     return in_float64(core)(arrays)
