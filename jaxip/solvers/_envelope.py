@@ -50,7 +50,7 @@ def no_derivative(change: PyTree, like: Array) -> Array:
 
 def _refused(change: Array) -> Scalar:
     def solve(_, right):
-        return jnp.where(right == 0, 0, jnp.nan)
+        return jnp.where(right == 0, jnp.zeros_like(right), jnp.nan).astype(right.dtype)
 
     # a cotangent of zeros must stay zero, which a product with NaN would not leave
     return jnp.sum(jax.lax.custom_linear_solve(lambda v: v, change, solve, symmetric=True))
