@@ -1,5 +1,7 @@
 """Arithmetic on pytrees of real or complex arrays, in the real inner product `Re<a, b>`."""
 
+from functools import reduce
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,7 +40,8 @@ def tree_norm(tree: PyTree) -> Scalar:
 def tree_max(tree: PyTree) -> Scalar:
     """A value between `max |a|/sqrt(2)` and `max |a|`: the scale of the tree."""
     parts = [p for v in jax.tree.leaves(tree) for p in planes_of(inexact(v))]
-    dtype = jnp.result_type(jnp.float32, *parts)
+    # numpy's rule: JAX's own fails under strict promotion
+    dtype = reduce(np.promote_types, (p.dtype for p in parts), np.dtype(np.float32))
     return jnp.max(jnp.stack([jnp.max(jnp.abs(p), initial=0).astype(dtype) for p in parts]))
 
 

@@ -1,5 +1,6 @@
 """What a map is made of: its arrays, its constants and names, and what cannot be looked into."""
 
+import collections
 import dataclasses
 import enum
 import functools
@@ -213,7 +214,8 @@ def _visit_name(value: Any, parts: Parts) -> None:
 
 @_visit.register(list)
 @_visit.register(tuple)
-def _visit_sequence(value: list | tuple, parts: Parts) -> None:
+@_visit.register(collections.deque)
+def _visit_sequence(value: list | tuple | collections.deque, parts: Parts) -> None:
     _enter(value, parts)
     parts.words.append(f"{type(value).__qualname__} of {len(value)}")
     for item in value:

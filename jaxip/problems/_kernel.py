@@ -141,7 +141,8 @@ def _tight(D: AbstractLinearOperator):
     gram = D.column_gram()
     if gram is None or jnp.ndim(gram) != 0:
         raise ValueError(
-            f"{type(D).__name__} as analysis operator: a bound needs D^H D = g I, or a rule "
-            "registered with jaxip.problems.solve_gram and least_gain"
+            f"{type(D).__name__} as analysis operator: a bound needs D^H D = g I, or rules "
+            "registered with jaxip.problems.solve_gram, least_gain and, where D x = 0 for an x, "
+            "kernel; testing.check_operator measures them"
         )
     return jnp.asarray(gram)

@@ -22,7 +22,9 @@ def start(folder, *arguments, environment=None, first="", before=(), **options):
     settings = os.environ | {"PYTHONPATH": ROOT, "JAX_PLATFORMS": "cpu"} | (environment or {})
     words = [*before, sys.executable, "-c", first + MAIN, *(os.fsencode(str(a)) for a in arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen(words, cwd=folder, env=settings, **pipes)
+    # a shell's background job ignores Ctrl-C, and so would its children
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(words, cwd=folder, env=settings, preexec_fn=heed, **pipes)
 
 
 def finish(process):

@@ -20,7 +20,6 @@ REAL = np.dtype(float)
     [
         (functionals.L2Ball(1.0), "L2Ball: a bound needs"),
         (functionals.Box(0.0, jnp.inf), "upper holds 1 entries that are not finite"),
-        (functionals.Box(1.0, 0.0), "upper - lower must be finite and not negative"),
     ],
 )
 def test_a_set_without_a_rule_is_refused(constraint, words):

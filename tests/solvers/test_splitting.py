@@ -67,5 +67,5 @@ def test_the_condition_of_condat_and_vu_is_checked():
         solvers.CondatVu(0.5 * least**2, solver.norm).check(problem)
     with pytest.raises(ValueError, match="norm = .*needs at least"):
         solvers.CondatVu(solver.curvature, 0.5 * gain).check(problem)
-    with pytest.raises(ValueError, match="squared data term"):
+    with pytest.raises(TypeError, match="needs an AnalysisLasso, but got a AnalysisSRLasso"):
         solvers.CondatVu.for_problem(problems.TVSR(operators.Identity(SHAPE), 0.1))
