@@ -12,7 +12,7 @@ def require_matrix(solver: AbstractSolver, problem: AbstractProblem) -> None:
     """Raises: TypeError where the operator of the problem is no `Matrix`."""
     if entries(problem.K) is None:
         name, op = type(solver).__name__, type(problem.K).__name__
-        raise TypeError(f"{name} needs a Lasso with a Matrix, but got one with a {op}")
+        raise TypeError(f"{name} needs a Lasso with a Matrix, but got one with {op}")
 
 
 def dense(problem: AbstractProblem) -> Array:

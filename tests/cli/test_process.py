@@ -17,14 +17,17 @@ ROOT = str(pathlib.Path(__file__).resolve().parents[2])
 FILES = ["image.npy", "image.png", "report.html", "summary.json"]
 
 
+# a job in the background of a shell ignores Ctrl-C, and so would its children
+HEED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+
+
 def start(folder, *arguments, environment=None, first="", before=(), **options):
     """A process of the command line in a folder."""
     settings = os.environ | {"PYTHONPATH": ROOT, "JAX_PLATFORMS": "cpu"} | (environment or {})
-    words = [*before, sys.executable, "-c", first + MAIN, *(os.fsencode(str(a)) for a in arguments)]
+    code = HEED + first + MAIN
+    words = [*before, sys.executable, "-c", code, *(os.fsencode(str(a)) for a in arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    # a shell's background job ignores Ctrl-C, and so would its children
-    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen(words, cwd=folder, env=settings, preexec_fn=heed, **pipes)
+    return subprocess.Popen(words, cwd=folder, env=settings, **pipes)
 
 
 def finish(process):

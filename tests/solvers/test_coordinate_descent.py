@@ -107,7 +107,7 @@ def test_a_batch_keeps_one_matrix():
 
 
 def test_what_it_cannot_solve_is_refused():
-    with pytest.raises(TypeError, match="a Matrix, but got one with a Identity"):
+    with pytest.raises(TypeError, match="a Matrix, but got one with Identity"):
         solvers.CoordinateDescent.for_problem(problems.Lasso(operators.Identity((4,)), 1.0))
-    with pytest.raises(TypeError, match="needs a Lasso, but got QCBP"):
+    with pytest.raises(TypeError, match="needs a Lasso, but got a QCBP"):
         solvers.CoordinateDescent.for_problem(problems.QCBP(operators.Matrix(jnp.eye(4)), 1.0))
