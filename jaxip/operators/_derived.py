@@ -4,11 +4,13 @@ import equinox as eqx
 import jax
 
 from jaxip._checks import shown
+from jaxip._signature import door
 from jaxip._types import PyTree, Structure
 from jaxip.operators._bracket import widen
 from jaxip.operators._operator import AbstractLinearOperator, check_operators
 
 
+@door
 def gram(A: AbstractLinearOperator) -> "Gram":
     """`A^H A` as a self-adjoint operator with `|A^H A| = |A|^2`."""
     return Gram(A)

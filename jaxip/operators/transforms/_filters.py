@@ -10,12 +10,14 @@ import numpy as np
 from jax import lax
 
 from jaxip._checks import shown
+from jaxip._signature import door
 from jaxip._types import Array, Float
 from jaxip.operators.transforms._low_pass import LOW_PASS
 
 ALWAYS = 4  # levels that an image of any size may have
 
 
+@door
 def wavelet_names() -> tuple[str, ...]:
     """The families that `low_pass` knows."""
     return tuple(LOW_PASS)
