@@ -34,7 +34,7 @@ def _(op: Matrix):
 def _(op: AbstractProjector):
     # lengths of lines in pixels: no entry is negative
     like = lambda s: jnp.ones(s.shape, s.dtype)
-    return op.mv(like(op.in_structure())), op.rmv(like(op.out_structure()))
+    return op.mv(like(op.in_structure())).real, op.rmv(like(op.out_structure())).real
 
 
 @absolute_sums.register

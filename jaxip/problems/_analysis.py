@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxip._arguments import check_kind, number
 from jaxip._checks import describe, same_shapes
+from jaxip._numerics import promoting
 from jaxip._tree import tree_add, tree_norm, tree_scale, tree_sub, tree_vdot
 from jaxip._types import Flag, PyTree, Scalar
 from jaxip.functionals import L1, AbstractFunctional, AbstractNorm
@@ -213,7 +214,7 @@ def check_norm(norm: AbstractNorm, D: AbstractLinearOperator) -> None:
     """Raises: ValueError where the norm does not fit `D x`."""
     out = D.out_structure()
     try:
-        jax.eval_shape(norm, out)
+        jax.eval_shape(promoting(lambda x: norm(x)), out)
     except (AttributeError, IndexError, TypeError, ValueError):
         name, op = type(norm).__name__, type(D).__name__
         raise ValueError(f"norm: {name} does not fit {op}, which gives {describe(out)}") from None

@@ -74,7 +74,7 @@ def test_too_few_inner_steps_stall_and_the_polish_proves(tv):
 
 def test_other_problems_are_refused(tv):
     problem, *_ = tv
-    with pytest.raises(ValueError, match="AnalysisQCBP"):
+    with pytest.raises(TypeError, match="needs an AnalysisQCBP, but got a QCBP"):
         solvers.NESTA.for_problem(problems.QCBP(problem.A, 0.1))
     wide = operators.Matrix(jnp.ones((3, 4)))
     D = operators.Identity((4,), jnp.dtype(float))

@@ -108,7 +108,7 @@ def test_default_for_wide_real_matrices():
 
 def test_what_it_cannot_solve_is_refused():
     problem = problems.Lasso(operators.Identity((4,)), 1.0)
-    with pytest.raises(ValueError, match="Lasso with a Matrix, but got Lasso with Identity"):
+    with pytest.raises(TypeError, match="a Lasso with a Matrix, but got one with Identity"):
         solvers.WorkingSet.for_problem(problem)
     with pytest.raises(ValueError, match="must be positive"):
         solvers.WorkingSet(0)
