@@ -110,5 +110,5 @@ def test_what_it_cannot_solve_is_refused():
     problem = problems.Lasso(operators.Identity((4,)), 1.0)
     with pytest.raises(TypeError, match="a Lasso with a Matrix, but got one with Identity"):
         solvers.WorkingSet.for_problem(problem)
-    with pytest.raises(ValueError, match="must be positive"):
+    with pytest.raises(ValueError, match="capacity must be at least 1"):
         solvers.WorkingSet(0)
