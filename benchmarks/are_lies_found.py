@@ -1,9 +1,9 @@
 """Does an operator that lies ever get a proof? One table, results/lies.json.
 
-Small dense problems (Lasso, SR-LASSO, QCBP, TV, TGV; float32 and float64; real) whose optimum
-CVXPY finds with Clarabel from the true matrices. Each is solved with one lie told: an adjoint
-wrong in one entry, scaled, shifted, conjugated in sign, of other noise; a norm, rounding constant
-or Gram diagonal misstated; a D whose adjoint, kernel, least gain or Gram solver is wrong. "false"
+Small dense problems (Lasso, SR-LASSO, QCBP, TV, TGV; float32 and float64, real and complex) whose
+optimum CVXPY finds with Clarabel from the true matrices. Each is solved with one lie told: an
+adjoint wrong in one entry, scaled, shifted, negated, conjugated, with noise; a norm, rounding
+constant or Gram diagonal misstated; a D with a wrong adjoint, kernel, gain or solver. "false"
 counts `optimal` where the true gap is over the one claimed, and bounds over the true optimum;
 "honest" are the same problems with nothing wrong, and how many of them are optimal.
 
@@ -26,9 +26,10 @@ from jaxip import functionals, operators, problems
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 SHAPE, ROWS = (5, 5), 18
-SLACK = {"float32": 2e-6, "float64": 1e-6}  # of the reference, and of data rounded to float32
+DTYPES = ("float32", "float64", "complex64", "complex128")
+SINGLE = ("float32", "complex64")
 DATA_LIES = (
-    "one entry", "scaled", "nearly right", "shifted", "negated", "noisy", "zero",
+    "one entry", "scaled", "nearly right", "shifted", "negated", "conjugated", "noisy", "zero",
     "norm too small", "no rounding", "Gram misstated",
 )  # fmt: skip
 ANALYSIS_LIES = ("D one entry", "D scaled", "D without kernel", "D gain", "D Gram solver")
@@ -91,7 +92,7 @@ class LyingGradient(operators.AbstractLinearOperator):
         return jax.ShapeDtypeStruct((2, *SHAPE), self.forward.dtype)
 
     def norm_bounds(self):
-        norm = jnp.asarray(8**0.5, self.forward.dtype)
+        norm = jnp.asarray(8**0.5, self.gain.dtype)
         return jnp.zeros_like(norm), norm
 
     def rounding(self):
@@ -121,8 +122,8 @@ def matrix_of(op) -> np.ndarray:
 
 def liar(M: np.ndarray, lie: str, rng, dtype) -> Liar:
     """The operator of M that tells this lie."""
-    wide = M.astype(np.float64)
-    back, norm, rounds, gram = wide.T.copy(), np.linalg.norm(wide, 2) * 1.0001, 60.0, None
+    wide = M.astype(np.result_type(M, np.float64))
+    back, norm, rounds, gram = wide.T.conj(), np.linalg.norm(wide, 2) * 1.0001, 60.0, None
     i, j = rng.integers(back.shape[0]), rng.integers(back.shape[1])
     if lie == "one entry":
         back[i, j] *= rng.choice([0.0, -1.0, 1 + 10 ** rng.uniform(-3, 1)])
@@ -134,6 +135,8 @@ def liar(M: np.ndarray, lie: str, rng, dtype) -> Liar:
         back = np.roll(back, 1, axis=rng.integers(2))
     elif lie == "negated":
         back = -back
+    elif lie == "conjugated":
+        back = back.conj()
     elif lie == "noisy":
         back += 10 ** rng.uniform(-7, -1) * rng.standard_normal(back.shape)
     elif lie == "zero":
@@ -146,9 +149,14 @@ def liar(M: np.ndarray, lie: str, rng, dtype) -> Liar:
         gram = 10 ** rng.uniform(-2, 2)
     if rng.uniform() < 0.5 and rounds > 0:
         rounds = float("inf")
-    number = lambda v: jnp.asarray(v, dtype)
-    shape = number(M), number(back), number(norm), number(1.0 if gram is None else gram)
-    return Liar(*shape, (M.shape[1],), rounds, gram is not None)
+    stated = [jnp.asarray(v, real_of(dtype)) for v in (norm, 1.0 if gram is None else gram)]
+    matrices = jnp.asarray(M, dtype), jnp.asarray(back, dtype)
+    return Liar(*matrices, *stated, (M.shape[1],), rounds, gram is not None)
+
+
+def real_of(dtype: str) -> str:
+    """The real dtype of a dtype."""
+    return "float32" if dtype in SINGLE else "float64"
 
 
 def shaped(A: Liar) -> Liar:
@@ -161,7 +169,7 @@ def differences(lie: str, rng, dtype) -> LyingGradient:
     D = matrix_of(operators.Gradient(SHAPE))
     back, inverse = D.T.copy(), np.linalg.pinv(D.T @ D)
     gain = np.sort(np.linalg.svd(D, compute_uv=False))[1]
-    kernels = (jnp.ones(SHAPE, dtype),)
+    kernels = (jnp.ones(SHAPE, real_of(dtype)),)
     if lie == "D one entry":
         place = rng.integers(np.count_nonzero(back))
         i, j = (axis[place] for axis in np.nonzero(back))
@@ -174,8 +182,8 @@ def differences(lie: str, rng, dtype) -> LyingGradient:
         gain *= 10 ** rng.uniform(0.3, 8)
     elif lie == "D Gram solver":
         inverse *= 10 ** rng.uniform(-1, 1)
-    number = lambda v: jnp.asarray(v, dtype)
-    return LyingGradient(number(D), number(back), number(inverse), number(gain), kernels)
+    matrices = [jnp.asarray(v, dtype) for v in (D, back, inverse)]
+    return LyingGradient(*matrices, jnp.asarray(gain, real_of(dtype)), kernels)
 
 
 def problem_of(kind: str, A: Liar, parameter, D):
@@ -191,39 +199,48 @@ def problem_of(kind: str, A: Liar, parameter, D):
 class Instance:
     """True matrices, data, the optimum by Clarabel, and the objective by NumPy."""
 
-    def __init__(self, kind: str, seed: int, dtype):
+    def __init__(self, kind: str, seed: int, dtype: str):
         rng = np.random.default_rng([seed, PROBLEMS.index(kind)])
-        count = int(np.prod(SHAPE))
-        self.kind, self.M = kind, (rng.standard_normal((ROWS, count)) / ROWS**0.5).astype(dtype)
-        x = np.zeros(count)
-        x[rng.choice(count, 3, replace=False)] = rng.standard_normal(3)
+        count, self.planes = int(np.prod(SHAPE)), 1 + dtype.startswith("complex")
+        draw = lambda *shape: self._joined(rng.standard_normal((self.planes, *shape)))
+        self.kind, self.M = kind, (draw(ROWS, count) / ROWS**0.5).astype(dtype)
+        x = np.zeros(count, self.M.dtype)
+        x[rng.choice(count, 3, replace=False)] = draw(3)
         image = np.where(np.add.outer(*(np.arange(n) for n in SHAPE)) > rng.integers(2, 7), 1.0, 0)
-        truth = x if kind in ("Lasso", "SRLasso", "QCBP") else image.ravel()
-        M = self.M.astype(np.float64)
-        self.y = (M @ truth + 0.05 * rng.standard_normal(ROWS)).astype(dtype)
-        y = self.y.astype(np.float64)
-        largest = np.max(np.abs(M.T @ y))
+        truth = x if kind in ("Lasso", "SRLasso", "QCBP") else image.ravel() * draw(1)
+        M = self.M.astype(np.result_type(dtype, np.float64))
+        self.y = (M @ truth + 0.05 * draw(ROWS)).astype(dtype)
+        y = self.y.astype(M.dtype)
+        largest = np.max(np.abs(M.conj().T @ y))
         scale = {"SRLasso": 0.4 * largest / np.linalg.norm(y), "QCBP": 0.3 * np.linalg.norm(y)}
-        self.parameter = float(np.asarray(scale.get(kind, 0.1 * largest), dtype))
+        self.parameter = float(np.asarray(scale.get(kind, 0.1 * largest), real_of(dtype)))
         self.D = matrix_of(operators.Gradient(SHAPE))
         self.optimum = self._optimum(M, y)
 
+    def _joined(self, planes):
+        return planes[0] if self.planes == 1 else planes[0] + 1j * planes[1]
+
     def _optimum(self, M, y) -> float:
+        # over [Re z, Im z], where z is complex; moduli are then groups
+        c, p = self.planes, self.parameter
+        M = M if c == 1 else np.block([[M.real, -M.imag], [M.imag, M.real]])
+        each = lambda D: np.kron(np.eye(c), D)
         z = cvxpy.Variable(M.shape[1])
-        fit, p = M @ z - y, self.parameter
-        squared, norm = 0.5 * cvxpy.sum_squares(fit), cvxpy.norm(fit, 2)
-        if self.kind in ("Lasso", "SRLasso"):
-            goal = cvxpy.Problem(cvxpy.Minimize(p * cvxpy.norm1(z) + (
-                squared if self.kind == "Lasso" else norm)))  # fmt: skip
-        elif self.kind == "QCBP":
-            goal = cvxpy.Problem(cvxpy.Minimize(cvxpy.norm1(z)), [norm <= p])
+        fit = M @ z - (y if c == 1 else np.concatenate([y.real, y.imag]))
+        squared, norm, sparse = 0.5 * cvxpy.sum_squares(fit), cvxpy.norm(fit, 2), _groups(z, c)
+        if self.kind == "QCBP":
+            goal = cvxpy.Problem(cvxpy.Minimize(sparse), [norm <= p])
+        elif self.kind in ("Lasso", "SRLasso"):
+            value = squared if self.kind == "Lasso" else norm
+            goal = cvxpy.Problem(cvxpy.Minimize(value + p * sparse))
         elif self.kind == "TV":
-            goal = cvxpy.Problem(cvxpy.Minimize(squared + p * _groups(self.D @ z, 2)))
+            penalty = _groups(each(self.D) @ z, 2 * c)
+            goal = cvxpy.Problem(cvxpy.Minimize(squared + p * penalty))
         else:
             field = cvxpy.Variable(2 * M.shape[1])
             rows = problems.TGV(operators.Identity(SHAPE, np.float64), 1.0, 2.0).D.symmetrised
-            E = _field_matrix(rows)
-            penalty = _groups(self.D @ z - field, 2) + 2 * _groups(E @ field, 3)
+            E = each(_field_matrix(rows))
+            penalty = _groups(each(self.D) @ z - field, 2 * c) + 2 * _groups(E @ field, 3 * c)
             goal = cvxpy.Problem(cvxpy.Minimize(squared + p * penalty))
         tight = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 1e-10)
         goal.solve(solver=cvxpy.CLARABEL, **tight)
@@ -247,18 +264,19 @@ def case(kind: str, lie: str, seed: int, dtype: str) -> tuple[str, str]:
     told = lie if lie in DATA_LIES else "none"
     A = liar(instance.M, told, rng, dtype)
     D = differences(lie, rng, dtype) if kind == "TV" else None
-    problem = problem_of(kind, A, jnp.asarray(instance.parameter, dtype), D)
+    problem = problem_of(kind, A, jnp.asarray(instance.parameter, real_of(dtype)), D)
     solver = None
     if lie == "norm too small":  # steps from the right norm: the lie is for the proof alone
         right = problem_of(kind, liar(instance.M, "none", rng, dtype), instance.parameter, D)
         solver = ip.solvers.PDHG.for_problem(right)
-    gap = 1e-4 if dtype == "float32" else 1e-7
+    gap = 1e-4 if dtype in SINGLE else 1e-7
     solution = ip.solve(problem, instance.y, solver=solver, gap=gap, max_steps=4000)
-    return ip.status_name(solution.status), _fault(solution, problem, instance, dtype)
+    slack = 2e-6 if dtype in SINGLE else 1e-6
+    return ip.status_name(solution.status), _fault(solution, instance.optimum, slack)
 
 
-def _fault(solution, problem, instance: Instance, dtype: str) -> str:
-    slack, best = SLACK[dtype], instance.optimum
+def _fault(solution, best: float, slack: float) -> str:
+    """What is false beyond `slack`: of the reference, and of data rounded to float32."""
     if float(solution.bound) > best * (1 + slack) + 1e-12:
         return f"bound {float(solution.bound):.9g} over the optimum {best:.9g}"
     if solution.status != ip.Status.optimal:
@@ -276,8 +294,9 @@ def run(count: int, seed: int = 0) -> dict:
     table, false = collections.defaultdict(collections.Counter), []
     for number in range(count):
         kind, lie = plan[number % len(plan)]
-        dtype = ("float32", "float64")[(number // len(plan)) % 2]
-        status, fault = case(kind, lie, seed + number // (2 * len(plan)), dtype)
+        kind_of_number, repeat = number // len(plan) % 4, number // (4 * len(plan))
+        dtype = DTYPES[kind_of_number % 2 + 2 if lie == "conjugated" else kind_of_number]
+        status, fault = case(kind, lie, seed + repeat, dtype)
         table[lie][status] += 1
         if fault:
             false.append({"kind": kind, "lie": lie, "dtype": dtype, "number": number, "is": fault})

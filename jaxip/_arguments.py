@@ -39,6 +39,14 @@ def check_callable(name: str, value, takes: str = "a function") -> None:
         raise TypeError(f"{name} takes {takes}, but got {given(value)}")
 
 
+def check_tree(name: str, tree) -> None:
+    """Raises: TypeError for what is no array of numbers and no tree of such."""
+    leaves = jax.tree.leaves(tree)
+    arrays = all(isinstance(v, jax.Array | np.ndarray | np.generic) for v in leaves)
+    if not leaves or not arrays or not all(jnp.issubdtype(v.dtype, jnp.number) for v in leaves):
+        raise TypeError(f"{name} takes an array or a tree of arrays, but got {given(tree)}")
+
+
 def check_flag(name: str, value) -> None:
     """Raises: TypeError for what is neither True nor False."""
     check_kind(name, value, (bool, np.bool_), "True or False")

@@ -174,8 +174,10 @@ def as_sizes(shape) -> tuple[int, ...]:
 
 
 def as_integers(name: str, values) -> tuple[int, ...]:
-    """`values` as a tuple of ints. Raises: TypeError for an array or a number."""
+    """`values` as a tuple of ints. Raises: TypeError for an array, a number or a truth value."""
     try:
+        if any(isinstance(value, bool | np.bool_) for value in values):
+            raise TypeError
         return tuple(operator.index(value) for value in values)
     except TypeError:
         got = shown(values)

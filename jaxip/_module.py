@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import equinox as eqx
 import jax
 
+from jaxip._signature import check_arguments
+
 
 class Module(eqx.Module):
     """An `equinox.Module` that JAX takes as a function: `jax.jit(f)`, `jax.checkpoint(A.mv)`.
@@ -22,6 +24,12 @@ class Module(eqx.Module):
     Under `jax.jit(f)` the leaves are constants of the program: what shall be learned or exchanged
     without compiling anew goes in as an argument, `jax.jit(lambda f, y: f(y))(f, y)`.
     """
+
+    def __new__(cls, *args, **kwargs):
+        # before any converter, which would not know the name of what it converts
+        if cls.__module__.partition(".")[0] == "jaxip":
+            check_arguments(cls, args, kwargs)
+        return super().__new__(cls)
 
     def __hash__(self) -> int:
         leaves, structure = jax.tree.flatten(self)

@@ -12,7 +12,8 @@ LAYERS = {
     "metrics": 5, "data": 5, "certificates": 5, "audit": 6, "training": 7, "plotting": 7,
     "interop": 8, "recipes": 8, "cli": 9, "testing": 9,
 }  # fmt: skip
-FOUNDATION = {"_types", "_tree", "_numerics", "_rounding", "_checks", "_module", "_arguments"}
+FOUNDATION = {"_types", "_tree", "_numerics", "_rounding", "_checks", "_module", "_arguments",
+              "_signature"}  # fmt: skip
 # folders of one layer do not see each other, but for these arrows
 ARROWS: set[tuple[str, str]] = set()
 HOMES = {

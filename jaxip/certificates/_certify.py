@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from jaxip._checks import check_nonnegative, check_positive
+from jaxip._signature import door
 from jaxip.certificates._gap_safe import gap_safe
 from jaxip.certificates._instance import OUT, Instance, read
 from jaxip.certificates._kkt import Minimiser, enclose, perturbed, stable_radius
@@ -38,6 +39,7 @@ class Certificate:
     arithmetic: str
 
 
+@door
 def certify(
     problem, solution, y, *, distance: float = 1e-8, operator_error: float = 0.0,
     data_error: float = 0.0,

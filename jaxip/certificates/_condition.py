@@ -7,11 +7,13 @@ import numpy as np
 
 from jaxip._checks import check_nonnegative
 from jaxip._rounding import UNIT, gamma
+from jaxip._signature import door
 from jaxip.certificates._constant import Constant, dense
 from jaxip.certificates._instance import OUT, read
 from jaxip.certificates._kkt import Minimiser, enclose
 
 
+@door
 def gram_condition(A) -> Constant:
     """`Cond(A A^H) = |A A^H| |(A A^H)^-1|`, from above; inf where A has no full row rank.
 
@@ -39,6 +41,7 @@ class SolutionCondition:
     operator: Constant
 
 
+@door
 def solution_condition(problem, solution, y) -> SolutionCondition:
     """The local condition numbers of the minimiser of a real dense Lasso or SRLasso.
 
@@ -99,6 +102,7 @@ class Feasibility:
     direction: np.ndarray
 
 
+@door
 def feasibility_condition(A, y, radius: float) -> Feasibility:
     """The condition number of feasibility of (P1): size of the problem over distance to infeasible.
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from jaxip._rounding import gamma
+from jaxip._signature import door
 
 MOST_POINTS = 400
 SWEEPS = 200
@@ -19,6 +20,7 @@ class Ball:
     lower: float
 
 
+@door
 def enclosing_ball(points) -> Ball:
     """The smallest ball around the rows of `points`, real or complex.
 

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from jaxip._rounding import gamma
+from jaxip._signature import door
 from jaxip.certificates._constant import Constant
 from jaxip.certificates._instance import OUT
 
@@ -34,6 +35,7 @@ class Instability:
     floor: Constant
 
 
+@door
 def universal_instability(
     reconstruct: Callable, A, x, other, *, stability: float = 0.0
 ) -> Instability:

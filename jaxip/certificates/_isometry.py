@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from jaxip._rounding import UNIT, gamma
+from jaxip._signature import door
 from jaxip.certificates._constant import Constant, dense
 
 MOST_SUPPORTS = 200_000  # about 4 s for supports of four
 CHUNK = 8192
 
 
+@door
 def restricted_isometry(A, order: int, *, most: int = MOST_SUPPORTS) -> Constant:
     """`delta_s = max |A_S^H A_S - I|` in the spectral norm over all S of `order` columns.
 
@@ -31,6 +33,7 @@ def restricted_isometry(A, order: int, *, most: int = MOST_SUPPORTS) -> Constant
     return Constant(value, "verified", how)
 
 
+@door
 def restricted_isometry_in_levels(
     A, orders: Sequence[int], level_map, *, most: int = MOST_SUPPORTS
 ) -> Constant:
@@ -54,6 +57,7 @@ def restricted_isometry_in_levels(
     return Constant(value, "verified", how)
 
 
+@door
 def coherence(A) -> Constant:
     """`mu = max_(i != j) |<a_i, a_j>| / (|a_i| |a_j|)`, from above to rounding.
 
@@ -69,6 +73,7 @@ def coherence(A) -> Constant:
     return Constant(value, "verified", "all inner products of normalised columns")
 
 
+@door
 def isometry_from_coherence(A, order: int) -> Constant:
     """`delta_s <= max_j ||a_j|^2 - 1| + (s - 1) max_(i != j) |<a_i, a_j>|`, by Gershgorin.
 

@@ -3,12 +3,14 @@
 import numpy as np
 
 from jaxip._rounding import UNIT
+from jaxip._signature import door
 from jaxip.certificates._constant import Constant
 from jaxip.operators import frequency_levels, sequency_levels
 
 LARGEST = 128
 
 
+@door
 def local_coherence(U, row_levels, column_levels) -> Constant:
     """`mu[k, l] = max |U_ij|^2` over the rows i of level k and the columns j of level l.
 
@@ -27,6 +29,7 @@ def local_coherence(U, row_levels, column_levels) -> Constant:
     return Constant(value, "verified", f"all {U.size} entries of U")
 
 
+@door
 def fourier_haar(size: int) -> Constant:
     """`mu[k, l]` of the unitary DFT of `size = 2^J` after the Haar transform, J bands and levels.
 
@@ -41,6 +44,7 @@ def fourier_haar(size: int) -> Constant:
     return _rounded(local_coherence(U, frequency_levels(size, bits), _haar_levels(bits)), size)
 
 
+@door
 def walsh_haar(size: int) -> Constant:
     """`mu[k, l]` of the orthonormal Walsh transform in sequency order after the Haar transform.
 
@@ -56,6 +60,7 @@ def walsh_haar(size: int) -> Constant:
     return _rounded(local_coherence(U, sequency_levels(size, bits), _haar_levels(bits)), size)
 
 
+@door
 def coherence_decay(mu: Constant) -> Constant:
     """The least C with `mu[k, l] <= C 2^-k 2^-|k-l|` for all blocks."""
     k, l = np.indices(mu.value.shape)
@@ -63,6 +68,7 @@ def coherence_decay(mu: Constant) -> Constant:
     return Constant(value, mu.label, f"over {mu.value.size} blocks: {mu.how}")
 
 
+@door
 def haar_matrix(size: int) -> np.ndarray:
     """The orthonormal Haar transform `[size, size]`: the mean, then details, coarse first."""
     rows = [np.ones((1, size)) / np.sqrt(size)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxip._checks import check_positive
+from jaxip._signature import door
 from jaxip.certificates._constant import Constant, assumed
 from jaxip.certificates._instance import OUT
 
@@ -49,6 +50,7 @@ class NullSpace:
         return self.xi / self.zeta
 
 
+@door
 def null_space(
     delta: Constant | float, sparsities: int | Sequence[int], weights: Sequence[float] | None = None
 ) -> NullSpace:
@@ -86,6 +88,7 @@ def null_space(
     )
 
 
+@door
 def isometry_limit(sparsities: Sequence[int], weights: Sequence[float]) -> float:
     """`1 / sqrt((sqrt(kappa) + sqrt(r)/4)^2 + 1)`: below it `null_space` has an answer."""
     shares = _shares(sparsities, weights)

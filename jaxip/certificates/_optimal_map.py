@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 from jaxip._checks import check_nonnegative
+from jaxip._signature import door
 from jaxip.certificates._constant import Constant, dense
 from jaxip.certificates._enclosing_ball import Ball, enclosing_ball
 
@@ -28,6 +29,7 @@ class OptimalMap:
     kernel_size: Constant
 
 
+@door
 def optimal_map(A, images, noise: float = 0.0) -> OptimalMap:
     """The optimality constant of the matrix A and the rows of `images`, `[count, N]`.
 

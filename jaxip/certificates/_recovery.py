@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from jaxip._checks import check_nonnegative
+from jaxip._signature import door
 from jaxip.certificates._constant import Constant, weakest
 from jaxip.certificates._instance import OUT
 from jaxip.certificates._null_space import NullSpace
@@ -51,6 +52,7 @@ class Recovery:
         return Constant(value * OUT, _at_most_bounded(self), f"SR-LASSO, {self.C1.how}")
 
 
+@door
 def recovery(null_space: NullSpace) -> Recovery:
     """`C1 = c (1 + rho)` and `C2 = (2 c + 1 + q) gamma`, the constants of all that follows.
 
@@ -68,6 +70,7 @@ def recovery(null_space: NullSpace) -> Recovery:
     return Recovery(C1, C2, null_space)
 
 
+@door
 def best_term_error(x, sparsities, level_map=None, weights=None) -> float:
     """`sigma(x)`: the least `|x - t|_(1,w)` over the t with `sparsities[k]` entries of level k.
 
@@ -86,6 +89,7 @@ def best_term_error(x, sparsities, level_map=None, weights=None) -> float:
     return float(np.sum(scales * np.array(list(left)))) * (1 + len(size) * 2.0**-52)
 
 
+@door
 def kernel_awareness(null_space: NullSpace) -> Constant:
     """The C with `|z - x|_2 <= C |A (z - x)|_2` for all x and z of these sparsities.
 

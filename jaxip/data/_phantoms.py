@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._types import Array, Complex, Float, PRNGKeyArray
 
 # intensity, semi-axes along x and y, centre x and y, rotation in degrees
@@ -22,6 +23,7 @@ _SHEPP_LOGAN = (
 _MOST_ELLIPSES = 25
 
 
+@door
 def shepp_logan(shape: tuple[int, int]) -> Float[Array, "h w"]:
     """The modified Shepp-Logan phantom, `clip(sum_k a_k 1[x in E_k], 0, 1)`.
 
@@ -41,12 +43,14 @@ def shepp_logan(shape: tuple[int, int]) -> Float[Array, "h w"]:
     return jnp.asarray(np.clip(image, 0, 1), jnp.result_type(float))
 
 
+@door
 def random_phantom(shape: tuple[int, int], *, key: PRNGKeyArray) -> Complex[Array, "h w"]:
     """`m exp(i p)`: a random head `m` in [0, 1] with a smooth phase `p`."""
     magnitude, phase = jax.random.split(key)
     return random_ellipses(shape, key=magnitude) * smooth_phase(shape, key=phase)
 
 
+@door
 def smooth_phase(shape: tuple[int, int], *, key: PRNGKeyArray) -> Complex[Array, "h w"]:
     """`exp(i p)` with `p` a random field smooth at the scale of the image; in half the draws 1.
 
@@ -63,6 +67,7 @@ def smooth_phase(shape: tuple[int, int], *, key: PRNGKeyArray) -> Complex[Array,
     return jax.lax.complex(jnp.cos(phase), jnp.sin(phase))
 
 
+@door
 def random_ellipses(shape: tuple[int, int], *, key: PRNGKeyArray) -> Float[Array, "h w"]:
     """A random head in [0, 1]: scalp, skull, 5 to 25 rotated ellipses, folded tissue, bias field.
 
@@ -85,6 +90,7 @@ def random_ellipses(shape: tuple[int, int], *, key: PRNGKeyArray) -> Float[Array
     return jnp.clip(peak * image / jnp.maximum(jnp.max(image), 1e-6), 0, 1)
 
 
+@door
 def random_field(
     shape: tuple[int, int], correlation: Float[Array, ""] | float, *, key: PRNGKeyArray
 ) -> Float[Array, "h w"]:

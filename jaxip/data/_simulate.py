@@ -5,11 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import check_input, check_nonnegative
+from jaxip._signature import door
 from jaxip._tree import tree_norm
 from jaxip._types import Array, Complex, Inexact, PRNGKeyArray, Scalar
 from jaxip.operators import AbstractLinearOperator
 
 
+@door
 def complex_noise(
     y: Complex[Array, "..."],
     level: float | Scalar,
@@ -35,6 +37,7 @@ def complex_noise(
     return scale * drawn
 
 
+@door
 def simulate(
     A: AbstractLinearOperator,
     image: Inexact[Array, "..."] | np.ndarray,

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._types import Array, PyTree, Scalar, Structure
 from jaxip.interop._norm import Norm, host_bracket
 from jaxip.operators import AbstractLinearOperator
@@ -46,6 +47,7 @@ class HostOperator(AbstractLinearOperator):
         return self.lower, self.upper
 
 
+@door
 def from_functions(
     forward: Callable,
     adjoint: Callable,

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._tree import from_real, to_real
 from jaxip._types import PyTree, Structure
 from jaxip.interop._host import HostOperator, from_functions
@@ -11,6 +12,7 @@ from jaxip.interop._norm import Norm
 from jaxip.operators import AbstractLinearOperator
 
 
+@door
 def from_scipy(
     linear_operator,
     in_shape: tuple[int, ...] | None = None,
@@ -37,6 +39,7 @@ def from_scipy(
     )
 
 
+@door
 def to_scipy(A: AbstractLinearOperator):
     """`A` as a scipy `LinearOperator` on flat vectors, for `svds`, `lsqr`, `cg` and their kind.
 

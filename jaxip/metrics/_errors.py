@@ -8,10 +8,12 @@ import numpy as np
 
 from jaxip._checks import check_positive
 from jaxip._numerics import abs2, inexact, scaled
+from jaxip._signature import door
 from jaxip._tree import tree_norm
 from jaxip._types import Array, Inexact, Scalar
 
 
+@door
 def relative_error(
     x: Inexact[Array | np.ndarray, "..."], reference: Inexact[Array | np.ndarray, "..."]
 ) -> Scalar:
@@ -24,6 +26,7 @@ def relative_error(
     return tree_norm(x - reference) / tree_norm(reference)
 
 
+@door
 def nmse(
     x: Inexact[Array | np.ndarray, "..."], reference: Inexact[Array | np.ndarray, "..."]
 ) -> Scalar:
@@ -39,6 +42,7 @@ def nmse(
     return jnp.where(zero, tree_norm(apart) / size, square)
 
 
+@door
 def psnr(
     x: Inexact[Array | np.ndarray, "..."],
     reference: Inexact[Array | np.ndarray, "..."],

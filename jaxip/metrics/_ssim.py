@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxip._checks import check_positive
 from jaxip._numerics import modulus, power_of_two
+from jaxip._signature import door
 from jaxip._tree import tree_max
 from jaxip._types import Array, Inexact, Scalar
 from jaxip.metrics._errors import same_shape
@@ -13,6 +14,7 @@ from jaxip.metrics._errors import same_shape
 WINDOW = 7  # pixels, the default of scikit-image
 
 
+@door
 def ssim(
     x: Inexact[Array | np.ndarray, "h w"],
     reference: Inexact[Array | np.ndarray, "h w"],

@@ -8,6 +8,7 @@ from flax import nnx
 
 from jaxip._module import Module
 from jaxip._numerics import modulus
+from jaxip._signature import door
 from jaxip._types import Array, Inexact, PRNGKeyArray, PyTree
 from jaxip.networks._conv import Conv2D
 from jaxip.networks._frozen import Frozen
@@ -88,6 +89,7 @@ class UNetReconstruction(Module):
         return UNetReconstruction(self.net, op)
 
 
+@door
 def unet(
     *,
     features: Sequence[int] = (16, 32, 64, 96),

@@ -5,6 +5,7 @@ from functools import singledispatch
 import jax
 import jax.numpy as jnp
 
+from jaxip._signature import door
 from jaxip._tree import tree_add, tree_zeros
 from jaxip._types import PyTree
 from jaxip.operators._basic import Diagonal, Identity, Matrix
@@ -14,6 +15,7 @@ from jaxip.operators.tomography._radon import AbstractProjector
 from jaxip.operators.transforms._gradient import Gradient
 
 
+@door
 @singledispatch
 def absolute_sums(op: AbstractLinearOperator) -> tuple[PyTree, PyTree]:
     """`(r, c)` with `r_i >= sum_j |A_ij|` and `c_j >= sum_i |A_ij|`, like the output and the input.

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxip._checks import as_array, as_sizes, check_finite, of_kind, shown
 from jaxip._numerics import abs2, matvec, times, vecmat
+from jaxip._signature import door
 from jaxip._types import Array, Inexact, PRNGKeyArray, PyTree, Scalar, Structure
 from jaxip.operators._bracket import as_bracket, gram_bracket
 from jaxip.operators._doors import auto_rmv
@@ -127,6 +128,7 @@ class Matrix(AbstractLinearOperator):
         return (max(matrix.shape) + 4) * (jnp.sqrt(square * growth) + lost)
 
 
+@door
 def gaussian_matrix(
     rows: int, columns: int, *, dtype=None, key: PRNGKeyArray
 ) -> Inexact[Array, "m n"]:
@@ -163,12 +165,6 @@ class FunctionOperator(AbstractLinearOperator):
     norm: tuple[Scalar, Scalar] | None = eqx.field(
         converter=lambda pair: None if pair is None else as_bracket(*pair), default=None
     )
-
-    def __check_init__(self):
-        for function in (self.forward, *(() if self.adjoint is None else (self.adjoint,))):
-            if not callable(function):
-                got = type(function).__name__
-                raise TypeError(f"FunctionOperator takes functions, but got {got}")
 
     def mv(self, x: PyTree) -> PyTree:
         return self.forward(of_kind(self.structure, x))

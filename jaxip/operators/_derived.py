@@ -3,12 +3,13 @@
 import equinox as eqx
 import jax
 
-from jaxip._checks import shown
+from jaxip._signature import door
 from jaxip._types import PyTree, Structure
 from jaxip.operators._bracket import widen
 from jaxip.operators._operator import AbstractLinearOperator, check_operators
 
 
+@door
 def gram(A: AbstractLinearOperator) -> "Gram":
     """`A^H A` as a self-adjoint operator with `|A^H A| = |A|^2`."""
     return Gram(A)
@@ -65,8 +66,6 @@ class Batched(AbstractLinearOperator):
 
     def __check_init__(self):
         check_operators("Batched", (self.op,))
-        if not isinstance(self.count, int):
-            raise TypeError(f"count takes an int, but got {shown(self.count)}")
         if self.count < 1:
             raise ValueError(f"count must be at least 1, but is {self.count}")
 

@@ -7,12 +7,14 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._checks import is_concrete
+from jaxip._signature import door
 from jaxip._tree import from_real, structure_of, to_real, tree_norm, tree_sub, tree_vdot
 from jaxip._types import PRNGKeyArray, PyTree, Scalar, Structure
 from jaxip.operators._bracket import bracket, golub_kahan
 from jaxip.operators._operator import AbstractLinearOperator
 
 
+@door
 def norm_bounds(
     op: AbstractLinearOperator, *, key: PRNGKeyArray | None = None, num_steps: int = 30
 ) -> tuple[Scalar, Scalar]:
@@ -34,6 +36,7 @@ def norm_bounds(
     return jnp.minimum(jnp.maximum(lower, seen), upper), upper
 
 
+@door
 @eqx.filter_jit
 def check_adjoint(op: AbstractLinearOperator, *, key: PRNGKeyArray) -> Scalar:
     """`|Re <A x, y> - Re <x, A^H y>|` over `|A x| |y| + |x| |A^H y|`, for random x and y.
@@ -58,6 +61,7 @@ def _adjoint_error(op: AbstractLinearOperator, x: PyTree, y: PyTree) -> Scalar:
     return jnp.abs(tree_vdot(forward, y) - tree_vdot(x, backward)) / _positive(scale)
 
 
+@door
 def materialise(op: AbstractLinearOperator):
     """The matrix of a small operator in real coordinates (`to_real` of both sides)."""
     structure = op.in_structure()
@@ -67,6 +71,7 @@ def materialise(op: AbstractLinearOperator):
     return jax.vmap(lambda e: push(from_real(e, structure)))(basis).T
 
 
+@door
 def random_like(structure: Structure, key: PRNGKeyArray) -> PyTree:
     """Standard normal arrays of this structure (complex: both parts)."""
     leaves, treedef = jax.tree.flatten(structure)

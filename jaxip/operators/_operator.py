@@ -15,7 +15,7 @@ from jaxip._checks import (
 )
 from jaxip._module import Module
 from jaxip._tree import tree_add, tree_scale
-from jaxip._types import Array, PyTree, Scalar, Structure
+from jaxip._types import Array, Inexact, PyTree, Scalar, Structure
 from jaxip.operators._bracket import bracket, product, widen
 from jaxip.operators._doors import checked
 
@@ -255,7 +255,7 @@ class Sum(AbstractLinearOperator):
 class Scaled(AbstractLinearOperator):
     """`c A` with a real or complex scalar c (a leaf)."""
 
-    scalar: Scalar = eqx.field(converter=as_scalar)
+    scalar: Inexact[Array, ""] = eqx.field(converter=as_scalar)
     op: AbstractLinearOperator
 
     def __check_init__(self):

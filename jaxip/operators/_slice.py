@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 
 from jaxip._checks import as_integers, as_sizes
+from jaxip._signature import door
 from jaxip._types import Array, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, Adjoint, image_structure
 
@@ -65,6 +66,7 @@ class Slice(AbstractLinearOperator):
         return (1,) * len(self.shape) if self.step is None else self.step
 
 
+@door
 def crop(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Slice:
     """The central part of the given `size`: the index `n // 2` stays in the middle.
 
@@ -77,6 +79,7 @@ def crop(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Slice:
     return Slice(shape, start, tuple(a + m for a, m in zip(start, size, strict=True)), None, dtype)
 
 
+@door
 def pad(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Adjoint:
     """Zeros around an image of `shape`, up to `size`: the adjoint of `crop(size, shape)`."""
     return Adjoint(crop(size, shape, dtype=dtype))

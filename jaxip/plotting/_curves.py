@@ -5,12 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from jaxip._signature import door
 from jaxip.plotting._style import in_default_style
 
 Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]  # label to (x, y)
 MARKERS = "osD^v<>ph*"
 
 
+@door
 @in_default_style
 def curves(
     lines: Curves, *, xlabel: str, ylabel: str, logx: bool = False, logy: bool = False
@@ -39,6 +41,7 @@ def curves(
     return figure
 
 
+@door
 def convergence(history: Mapping[str, np.ndarray], *, every: int = 1) -> Figure:
     """Relative gap against the number of steps, one line per solver; `every` steps per entry."""
     lines = {

@@ -9,12 +9,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from jaxip._signature import door
 from jaxip.plotting._style import in_default_style
 
 Images = Mapping[str, np.ndarray]  # title to image; complex images are shown by their modulus
 SIZE = 2.6  # inches of the longer side of one panel
 
 
+@door
 @in_default_style
 def image_grid(
     images: Images, *, window: tuple[float, float] | None = None, columns: int = 4
@@ -33,6 +35,7 @@ def image_grid(
     return figure
 
 
+@door
 @in_default_style
 def error_maps(
     images: Images, reference: np.ndarray, *, gain: float = 10.0, columns: int = 4

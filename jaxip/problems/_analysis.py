@@ -124,12 +124,11 @@ class AbstractAnalysis(AbstractProblem):
         gain = None if bounded else lambda x: least_gain(self.D) * off_kernel(self.D, x)
         return data, Part("D", self.D, proof_uses_norm(self.D), gain)
 
-    def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], Scalar]:
+    def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], PyTree, Scalar]:
         data, sparse = self._balance(z)
         back, pull = self.data_operator.rmv(data), self.D.rmv(sparse)
-        left = tree_norm(self._lack(tree_add(back, pull)))
-        size = tree_norm(back) + tree_norm(pull)
-        return (data, sparse), left / jnp.where(size > 0, size, 1)
+        left = self._lack(tree_add(back, pull))
+        return (data, sparse), left, tree_norm(back) + tree_norm(pull)
 
     def saddle(self, x: PyTree, z: PyTree, y: PyTree, here: "AbstractAnalysis") -> Scalar:
         # g where D is held, D at the dual: g has no derivative where `D x = 0`. C by its support

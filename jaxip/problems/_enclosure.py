@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._rounding import accurate_abs2, gamma, levels, pairwise_sum, tree_levels
+from jaxip._signature import door
 from jaxip._tree import tree_norm, tree_vdot
 from jaxip._types import Array, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
@@ -53,6 +54,7 @@ def matvec_error(op: AbstractLinearOperator, size: Scalar, unit: float) -> Scala
     return jnp.where(jnp.isfinite(error), error, 0)
 
 
+@door
 def is_enclosed(op: AbstractLinearOperator) -> bool:
     """Whether the operator states a rounding constant (static)."""
     return math.isfinite(op.rounding())

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxip._tree import tree_zeros
 from jaxip._types import Array, PyTree, Scalar
-from jaxip.operators import AbstractLinearOperator, Gradient, Shearlet, Stack
+from jaxip.operators import AbstractLinearOperator, Gradient, Shearlet, Stack, check_operator
 
 
 @singledispatch
@@ -36,6 +36,7 @@ def with_image(D, x: PyTree, image: PyTree) -> PyTree:
 @singledispatch
 def blocks(D) -> tuple[AbstractLinearOperator, ...]:
     """The operators behind the parts of `D x`, where that is a tuple; else D alone."""
+    check_operator("D", D)
     return (D,)
 
 
@@ -47,6 +48,7 @@ def _(D: Stack) -> tuple:
 @singledispatch
 def kernel(D) -> tuple[PyTree, ...]:
     """A real basis of the kernel of D."""
+    check_operator("D", D)
     return ()
 
 
@@ -64,6 +66,7 @@ def _(D: Stack) -> tuple:
 @singledispatch
 def carrier(D) -> AbstractLinearOperator:
     """The operator whose rules stand for those of D: `|D x| >= |carrier(D) x|`."""
+    check_operator("D", D)
     return D
 
 
@@ -138,6 +141,7 @@ def _has_rule(op: AbstractLinearOperator) -> bool:
 
 
 def _tight(D: AbstractLinearOperator):
+    check_operator("D", D)
     gram = D.column_gram()
     if gram is None or jnp.ndim(gram) != 0:
         raise ValueError(

@@ -88,8 +88,8 @@ class AbstractProblem(Module):
         """The operators whose adjoints the bound uses."""
 
     @abc.abstractmethod
-    def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], Scalar]:
-        """The dual that the bound hands to each of `parts`, and the relative residual left."""
+    def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], PyTree, Scalar]:
+        """The dual that the bound hands to each of `parts`, the residual left, and its scale."""
 
     @abc.abstractmethod
     def prox(self, x: PyTree, step: Scalar) -> PyTree:

@@ -35,16 +35,17 @@ def seen_kernel(D, A: AbstractLinearOperator, like: PyTree) -> list[tuple[PyTree
 
 
 def off_kernel(D, x: PyTree) -> Scalar:
-    """`|x|` less its part in the kernel of D; too much where the kernel is more than is stated."""
+    """`|x|` less its part in the kernel of D and rounding; too much where more is in the kernel."""
     found: list[PyTree] = []
     for vector in kernel(D):
         b = jax.tree.map(lambda v, w: jnp.asarray(v, w.dtype), vector, x)
         for other in found:
             b = tree_sub(b, times(_match(dot(other, b), b), other))
         found.append(tree_scale(1 / tree_norm(b), b))
+    rounding = 1e-11 * tree_norm(x)
     for b in found:
         x = tree_sub(x, times(_match(dot(b, x), b), b))
-    return tree_norm(x)
+    return jnp.maximum(tree_norm(x) - rounding, 0)
 
 
 def dot(a: PyTree, b: PyTree) -> Array:

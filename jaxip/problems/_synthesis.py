@@ -76,8 +76,9 @@ class AbstractSynthesis(AbstractProblem):
         name = "A" if self.synthesis is None else "(A W^H)"
         return (Part(name, self.K, proof_uses_norm(self.K)),)
 
-    def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], Scalar]:
-        return (z,), jnp.zeros_like(tree_norm(z))
+    def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], PyTree, Scalar]:
+        size = tree_norm(z)
+        return (z,), jnp.zeros_like(size), size
 
     def saddle(self, x: Array, z: PyTree, y: PyTree, here: AbstractProblem) -> Scalar:
         fit = tree_vdot(z, self.residual(x, y)) - self.fidelity.conjugate(tree_norm(z))

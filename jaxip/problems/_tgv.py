@@ -6,14 +6,14 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import fits
+from jaxip._checks import check_positive, fits
+from jaxip._signature import door
 from jaxip._types import Array, Float, PyTree, Scalar, Structure
 from jaxip.functionals import L1, AbstractFunctional, GroupL2, SeparableSum
 from jaxip.operators import (
     AbstractLinearOperator,
     Gradient,
     SecondDifferences,
-    check_operator,
     image_shape,
 )
 from jaxip.problems._analysis import AnalysisLasso, AnalysisQCBP
@@ -117,6 +117,7 @@ class GeneralisedDifferences(AbstractLinearOperator):
         return max(self.gradient.rounding(), self.symmetrised.rounding(), rest) + 3
 
 
+@door
 def TGV(
     A: AbstractLinearOperator,
     alpha1: float | Scalar,
@@ -132,10 +133,13 @@ def TGV(
     `analysis` operator S (shearlets), `sum_i weights_i |(S x)_i|` is added. In `TGV(A, a, 2 a)`
     the ratio is the usual one. Source: Bredies, Kunisch and Pock (2010).
     """
+    check_positive("alpha1", alpha1)
+    check_positive("alpha0", alpha0)
     D, norm = _second_order(A, alpha1, alpha0, analysis, weights)
     return AnalysisLasso(A=A, weight=jnp.ones(()), D=D, norm=norm, constraint=constraint)
 
 
+@door
 def TGVQCBP(
     A: AbstractLinearOperator,
     radius: float | Scalar,
@@ -149,6 +153,7 @@ def TGVQCBP(
 
     With an `analysis` operator S (shearlets), `sum_i weights_i |(S x)_i|` is added.
     """
+    check_positive("ratio", ratio)
     D, norm = _second_order(A, 1.0, ratio, analysis, weights)
     return AnalysisQCBP(A=A, radius=radius, D=D, norm=norm, constraint=constraint)
 
@@ -156,8 +161,8 @@ def TGVQCBP(
 def _second_order(A, alpha1, alpha0, analysis, weights):
     shape = image_shape("A", A)
     norms = GroupL2(alpha1), GroupL2(alpha0)
+    check_positive("weights", weights)
     if analysis is not None:
-        check_operator("analysis", analysis)
         extra = L1(weights)
         if not fits(extra.weights.shape, analysis.out_structure().shape):
             raise ValueError(

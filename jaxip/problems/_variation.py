@@ -2,12 +2,15 @@
 
 import jax.numpy as jnp
 
+from jaxip._checks import check_positive
+from jaxip._signature import door
 from jaxip._types import Array, Float, Scalar
 from jaxip.functionals import L1, AbstractFunctional, GroupL2, SeparableSum
-from jaxip.operators import AbstractLinearOperator, Gradient, Stack, check_operator, image_shape
+from jaxip.operators import AbstractLinearOperator, Gradient, Stack, image_shape
 from jaxip.problems._analysis import AnalysisLasso, AnalysisQCBP, AnalysisSRLasso
 
 
+@door
 def TV(
     A: AbstractLinearOperator,
     weight: float | Scalar,
@@ -19,6 +22,7 @@ def TV(
     return AnalysisLasso(A=A, weight=weight, D=D, norm=GroupL2(), constraint=constraint)
 
 
+@door
 def TVSR(
     A: AbstractLinearOperator,
     weight: float | Scalar,
@@ -30,6 +34,7 @@ def TVSR(
     return AnalysisSRLasso(A=A, weight=weight, D=D, norm=GroupL2(), constraint=constraint)
 
 
+@door
 def TVQCBP(
     A: AbstractLinearOperator,
     radius: float | Scalar,
@@ -41,6 +46,7 @@ def TVQCBP(
     return AnalysisQCBP(A=A, radius=radius, D=D, norm=GroupL2(), constraint=constraint)
 
 
+@door
 def WaveletTV(
     A: AbstractLinearOperator,
     W: AbstractLinearOperator,
@@ -53,7 +59,8 @@ def WaveletTV(
 
     Weights per level are `per_level[W.level_map()]`. Source: Lustig, Donoho and Pauly (2007).
     """
-    check_operator("W", W)
+    check_positive("wavelet_weight", wavelet_weight)
+    check_positive("tv_weight", tv_weight)
     D = Stack(W, Gradient(image_shape("A", A)))
     norm = SeparableSum(L1(wavelet_weight), GroupL2(tv_weight))
     return AnalysisLasso(A=A, weight=jnp.ones(()), D=D, norm=norm, constraint=constraint)

@@ -40,6 +40,7 @@ from jaxip.solvers._reweighted import reweighted as reweighted
 from jaxip.solvers._solve import default_solver as default_solver
 from jaxip.solvers._solve import solve as solve
 from jaxip.solvers._solver import AbstractSolver as AbstractSolver
+from jaxip.solvers._solver import check_solver as check_solver
 from jaxip.solvers._status import Solution as Solution
 from jaxip.solvers._status import Status as Status
 from jaxip.solvers._status import status_name as status_name

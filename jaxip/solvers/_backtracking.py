@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from jaxip._numerics import abs2
+from jaxip._signature import door
 from jaxip._types import PyTree, Scalar
 from jaxip.problems import AbstractProblem, Lasso
 from jaxip.solvers._momentum import Momentum, accept, propose, rest
@@ -29,6 +30,7 @@ class BacktrackingFISTA(AbstractSolver):
     takes = (Lasso,)
 
     @classmethod
+    @door
     def for_problem(
         cls, problem: AbstractProblem, norm: float | Scalar | None = None
     ) -> "BacktrackingFISTA":

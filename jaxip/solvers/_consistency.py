@@ -105,17 +105,36 @@ def _tried(part: Part, vectors: tuple[PyTree, PyTree], place: int) -> Tried:
         worst = jnp.maximum(
             *(a / _positive(b * upper) for a, b in zip(lengths, sizes, strict=True))
         )
-        finding = found(worst > 1 + 1e-5, Contradiction.norm, worst, place)
+        finding = found(~(worst <= 1 + 1e-5), Contradiction.norm, worst, place)  # NaN too
     if not is_enclosed(op):
         both = op.mv(tree_add(*vectors))
         off = tree_norm(tree_sub(tree_sub(both, images[0]), images[1]))
         off = off / _positive(tree_norm(both) + lengths[0] + lengths[1])
-        finding = first(finding, found(off > _granted(op), Contradiction.linear, off, place))
-    if part.least_gain is not None:
-        below = [part.least_gain(v) / _positive(a) for v, a in zip(vectors, lengths, strict=True)]
-        worst = jnp.maximum(*below)
-        finding = first(finding, found(worst > 1 + 1e-5, Contradiction.gain, worst, place))
+        finding = first(finding, found(~(off <= _granted(op)), Contradiction.linear, off, place))
+    for vector, length in zip(vectors, lengths, strict=True):
+        finding = first(finding, _check_gain(part, vector, length, place))
     return Tried(part, vectors, images, finding)
+
+
+def check_balance(tried: Tried, left: PyTree, size: Scalar, place: int) -> Finding:
+    """Whether the dual that D was to complete lacks `left`, of `size`, and D gains on the latter.
+
+    What a solver of `D^H D` leaves is in the kernel of D: one that is not stated shows itself so.
+    """
+    lacking = tree_norm(left) / _positive(size)
+    finding = found(~(lacking <= UNSOLVED), Contradiction.analysis, lacking, place)
+    if tried.part.least_gain is None:
+        return finding
+    return first(finding, _check_gain(tried.part, left, tree_norm(tried.part.op.mv(left)), place))
+
+
+def _check_gain(part: Part, v: PyTree, length: Scalar, place: int) -> Finding:
+    """Whether `length = |D v|` is under the least gain."""
+    if part.least_gain is None:
+        return nothing(length)
+    least = part.least_gain(v)
+    worst = least / jnp.where(length > 0, length, jnp.finfo(length.dtype).tiny)
+    return found(~(least <= (1 + 1e-5) * length), Contradiction.gain, worst, place)
 
 
 def check_dual(tried: Tried, z: PyTree, place: int) -> tuple[Finding, Scalar]:
@@ -137,7 +156,8 @@ def check_dual(tried: Tried, z: PyTree, place: int) -> tuple[Finding, Scalar]:
         if not is_enclosed(op):
             allowed = allowed + _granted(op) * (pulled + across / unit)
         relative = defect / _positive(jnp.maximum(pulled, jnp.abs(forward) / unit))
-        worst = jnp.maximum(worst, jnp.where(defect > allowed, relative, 0))
+        relative = jnp.where(jnp.isfinite(relative), relative, jnp.inf)
+        worst = jnp.maximum(worst, jnp.where(defect <= allowed, 0, relative))  # NaN is a defect
         most = jnp.maximum(most, defect)
     finding = first(tried.finding, found(worst > 0, Contradiction.adjoint, worst, place))
     return finding, jnp.zeros_like(most) if is_enclosed(op) else MARGIN * most

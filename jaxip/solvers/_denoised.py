@@ -12,6 +12,7 @@ from jaxip._arguments import count, number
 from jaxip._checks import as_scalar, check_input, check_nonnegative, check_positive, is_concrete
 from jaxip._module import Module
 from jaxip._numerics import epsilon
+from jaxip._signature import door
 from jaxip._tree import (
     from_real,
     structure_of,
@@ -126,6 +127,7 @@ class PlugAndPlay(AbstractDenoised):
             raise ValueError(f"relaxation = {float(self.relaxation):g}, but it must be in (0, 1]")
 
     @classmethod
+    @door
     def for_operator(
         cls,
         A: AbstractLinearOperator,
@@ -165,6 +167,7 @@ class RED(AbstractDenoised):
         check_positive("tau", self.tau)
 
     @classmethod
+    @door
     def for_operator(
         cls,
         A: AbstractLinearOperator,

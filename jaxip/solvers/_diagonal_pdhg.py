@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxip._arguments import count, given, optional_number
+from jaxip._arguments import check_tree, count, given, optional_number
 from jaxip._checks import check_input, check_positive, is_concrete
 from jaxip._numerics import scaled
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub
@@ -42,6 +42,7 @@ class DiagonalPDHG(AbstractSolver):
     def __check_init__(self):
         check_relaxation(self.relaxation)
         for name, steps in (("tau", self.tau), ("sigma", self.sigma)):
+            check_tree(name, steps)
             for leaf in jax.tree.leaves(steps):
                 check_positive(name, leaf)
 

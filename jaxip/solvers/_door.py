@@ -14,12 +14,16 @@ def check_problem(problem) -> None:
     check_kind("problem", problem, AbstractProblem, "a problem such as problems.Lasso(A, weight)")
 
 
+def check_pair(start) -> None:
+    """Raises: TypeError for a start that is neither None nor a pair."""
+    if start is not None and (not isinstance(start, tuple) or len(start) != 2):
+        takes = "a pair (x, z) such as (solution.x, solution.dual)"
+        raise TypeError(f"start takes {takes}, but got {given(start)}")
+
+
 def check_start(shapes: tuple[Structure, Structure], start) -> tuple[PyTree, PyTree]:
     """The pair (x, z) as arrays. Raises: TypeError for no pair, ValueError for another shape."""
-    if not isinstance(start, tuple) or len(start) != 2:
-        raise TypeError(
-            f"start takes a pair (x, z) such as (solution.x, solution.dual), but got {given(start)}"
-        )
+    check_pair(start)
     names = "start: x", "start: z"
     parts = map(check_input, names, shapes, start)
     return tuple(map(of_kind, shapes, parts))  # type: ignore[return-value]

@@ -5,13 +5,15 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar, check_nonnegative
+from jaxip._checks import as_scalar, check_input, check_nonnegative
+from jaxip._signature import door
 from jaxip._tree import from_real, structure_of, to_real, tree_max, tree_norm, tree_size
 from jaxip._types import Array, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator, Stack
 from jaxip.solvers._linear import LinearSolution, at_least_single, normalised, relative
 
 
+@door
 def cgls(
     A: AbstractLinearOperator, y: PyTree, *, damp: float | Scalar = 0.0, rtol: float = 1e-6,
     max_steps: int = 1000,
@@ -26,7 +28,8 @@ def cgls(
     hold on its range alone. Source: Björck (1996), algorithm 7.4.1; Paige and Saunders (1982).
     """
     check_nonnegative("damp", damp)
-    y = at_least_single(y)
+    check_nonnegative("rtol", rtol)
+    y = at_least_single(check_input("y", A.out_structure(), y))
     out, right = structure_of(y), to_real(y)
     damp = as_scalar(damp).astype(right.dtype)
     into = structure_of(jax.eval_shape(A.rmv, y))
@@ -48,12 +51,14 @@ def cgls(
     return LinearSolution(from_real(v[m:], into), residual, count)
 
 
+@door
 def tikhonov(
     A: AbstractLinearOperator, y: PyTree, weight: float | Scalar,
     L: AbstractLinearOperator, **options,
 ) -> LinearSolution:  # fmt: skip
     """The minimum of `|A x - y|^2 + weight |L x|^2`, by `cgls` on A over `sqrt(weight) L`."""
     check_nonnegative("weight", weight)
+    y = check_input("y", A.out_structure(), y)
     stacked = Stack(A, jnp.sqrt(as_scalar(weight)) * L)
     zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(L.mv, A.rmv(y)))
     return cgls(stacked, (y, zero), **options)

@@ -6,7 +6,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from jaxip._arguments import check_tree
+from jaxip._checks import check_input
 from jaxip._numerics import inexact, power_of_two
+from jaxip._signature import door
 from jaxip._tree import from_real, structure_of, to_real, tree_max, tree_norm
 from jaxip._types import Array, Count, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
@@ -23,13 +26,14 @@ class LinearSolution(eqx.Module):
     num_steps: Count
 
 
+@door
 def cg(op: Callable, b: PyTree, *, rtol: float = 1e-6, max_steps: int = 1000) -> LinearSolution:
     """`A x = b` for a self-adjoint positive definite A: an operator, or a function of x.
 
     Complex trees are solved in real coordinates. Derivatives of any order pass through x.
     Source: Hestenes and Stiefel (1952).
     """
-    b = at_least_single(b)
+    b = at_least_single(_right_side(op, b))
     structure, mv = structure_of(b), _in_real_coordinates(_product(op), structure_of(b))
 
     def solve(matvec, right):
@@ -41,6 +45,7 @@ def cg(op: Callable, b: PyTree, *, rtol: float = 1e-6, max_steps: int = 1000) ->
     return LinearSolution(from_real(x, structure), residual, count)
 
 
+@door
 def gmres(
     op: Callable,
     b: PyTree,
@@ -55,7 +60,7 @@ def gmres(
     arithmetic is in real coordinates. Derivatives of any order pass through x.
     Source: Saad and Schultz (1986), with two passes of Gram-Schmidt.
     """
-    b = at_least_single(b)
+    b = at_least_single(_right_side(op, b))
     structure, mv = structure_of(b), _in_real_coordinates(_product(op), structure_of(b))
 
     def solve(matvec, right):
@@ -71,6 +76,14 @@ def at_least_single(b: PyTree) -> PyTree:
     """`b` as floating arrays: integers take the default float, half precision float32."""
     wide = lambda v: v.astype(jnp.promote_types(v.dtype, jnp.float32))
     return jax.tree.map(lambda v: wide(inexact(v)), b)
+
+
+def _right_side(op, b: PyTree) -> PyTree:
+    """Raises: TypeError for what is no tree of arrays, ValueError where it does not fit."""
+    if isinstance(op, AbstractLinearOperator):
+        return check_input("b", op.out_structure(), b)
+    check_tree("b", b)
+    return b
 
 
 def _product(op) -> Callable:

@@ -8,6 +8,7 @@ from jax import lax
 
 from jaxip._arguments import check_between, count, number, optional_number
 from jaxip._checks import check_nonnegative, check_positive, is_concrete
+from jaxip._signature import door
 from jaxip._tree import tree_add, tree_norm, tree_scale, tree_size, tree_where, tree_zeros
 from jaxip._types import Array, Count, Float, PyTree, Scalar
 from jaxip.problems import AbstractProblem
@@ -229,6 +230,7 @@ class ParameterFree(AbstractSolver):
         return value + size * problem.violation(x, y) if problem.constrained else value
 
 
+@door
 def Sharp(
     problem: AbstractProblem,
     alpha: float | Scalar,
@@ -242,6 +244,7 @@ def Sharp(
     makes the restarts too short, and the iteration stalls. Lengths are in the units of x.
     Source: Adcock, Colbrook and Neyra-Nesterenko (2025); arXiv 2301.02268.
     """
+    check_positive("alpha", alpha)
     options = {"unit": 1.0, "reach": 0, "betas": 1} | options
     return ParameterFree.for_problem(problem, norm, alpha0=alpha, beta0=beta, **options)
 

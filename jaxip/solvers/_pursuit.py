@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxip._signature import door
 from jaxip._types import Array, Count, Inexact, Scalar
 
 HIGHEST = lax.Precision.HIGHEST
 
 
+@door
 def matching_pursuit(
     matrix: Inexact[Array, "m n"], y: Inexact[Array, " m"], sparsity: int, *,
     tolerance: float | Scalar = 0.0,

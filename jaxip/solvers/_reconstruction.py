@@ -11,6 +11,7 @@ from jaxip._tree import with_precision
 from jaxip._types import PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator, check_replaces
 from jaxip.problems import AbstractProblem
+from jaxip.solvers._door import check_goal, check_pair
 from jaxip.solvers._pdhg import PDHG
 from jaxip.solvers._solve import default_solver, solve
 from jaxip.solvers._solver import AbstractSolver
@@ -30,6 +31,10 @@ class Reconstruction(Module):
     solver: AbstractSolver | None = None
     start: tuple[PyTree, PyTree] | None = None
     max_steps: int = eqx.field(static=True, converter=count("max_steps", 0), default=10_000)
+
+    def __check_init__(self):
+        check_goal(self.gap)
+        check_pair(self.start)
 
     def __call__(self, y: PyTree) -> PyTree:
         return self.solve(y).image
@@ -89,6 +94,9 @@ class UnrolledReconstruction(Module):
     solver: AbstractSolver | None
     start: tuple[PyTree, PyTree] | None
     num_steps: int = eqx.field(static=True, converter=count("num_steps", 0))
+
+    def __check_init__(self):
+        check_pair(self.start)
 
     @property
     def label(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxip._checks import as_scalar, check_positive
 from jaxip._numerics import modulus
+from jaxip._signature import door
 from jaxip._types import Array, PyTree, Scalar
 from jaxip.functionals import L1, AbstractNorm, GroupL2, SeparableSum
 from jaxip.operators import Shearlet, UndecimatedWavelet, Wavelet
@@ -24,6 +25,7 @@ class Round(eqx.Module):
     solution: Solution
 
 
+@door
 def reweighted(
     problem: AbstractProblem,
     y: PyTree,

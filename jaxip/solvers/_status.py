@@ -5,6 +5,9 @@ from enum import IntEnum
 import equinox as eqx
 import numpy as np
 
+from jaxip._arguments import given
+from jaxip._checks import shown
+from jaxip._signature import door
 from jaxip._types import Array, Count, Float, PyTree, Scalar
 from jaxip.solvers._consistency import Contradiction, Finding
 
@@ -24,9 +27,14 @@ class Status(IntEnum):
     inconsistent = 5
 
 
+@door
 def status_name(status) -> str | list[str]:
     """The word of a status, or a list of words for a batch."""
     codes = np.asarray(status)
+    if not np.issubdtype(codes.dtype, np.integer):
+        raise TypeError(f"status takes the codes of Status, but got {given(status)}")
+    if np.any((codes < 0) | (codes >= len(Status))):
+        raise ValueError(f"status takes codes from 0 to {len(Status) - 1}, but got {shown(status)}")
     return Status(int(codes)).name if codes.ndim == 0 else [status_name(c) for c in codes]  # type: ignore
 
 

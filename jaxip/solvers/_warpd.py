@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxip._arguments import check_between, count, number
 from jaxip._checks import check_nonnegative, check_positive, is_concrete
+from jaxip._signature import door
 from jaxip._tree import tree_add, tree_norm, tree_scale, tree_where, tree_zeros
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem
@@ -52,6 +53,7 @@ class WARPd(AbstractSolver):
         check_between("nu", self.nu, 0, 1)
 
     @classmethod
+    @door
     def for_problem(
         cls,
         problem: AbstractProblem,
@@ -67,6 +69,8 @@ class WARPd(AbstractSolver):
         if "inner_steps" not in options:
             if not is_concrete(size):
                 raise ValueError("WARPd: give inner_steps where |K| is traced")
+            for name, value in (("C1", C1), ("C2", C2)):
+                check_positive(name, value)
             rate = options.get("step_size", 1.0) * options.get("nu", math.exp(-1))
             options["inner_steps"] = math.ceil(2 * C1 * C2 * float(size) / rate)
         return cls(size, C1, C2, delta, **options)

@@ -6,9 +6,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar, check_positive
+from jaxip._arguments import as_count, as_number
+from jaxip._checks import check_input, check_positive
+from jaxip._signature import door
 from jaxip._tree import from_real, structure_of, to_real, tree_norm
 from jaxip._types import Array, Float, PRNGKeyArray, PyTree, Scalar
+from jaxip.operators import AbstractLinearOperator
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._solve import solve
 from jaxip.solvers._status import Solution
@@ -16,6 +19,7 @@ from jaxip.solvers._status import Solution
 ProblemOf = Callable[[Scalar], AbstractProblem]
 
 
+@door
 def weight_path(
     problem_of: ProblemOf, weights: Float[Array, " k"], y: PyTree, **options
 ) -> Solution:
@@ -46,6 +50,7 @@ class Discrepancy(eqx.Module):
     residual: Scalar
 
 
+@door
 def discrepancy(
     problem_of: ProblemOf, y: PyTree, noise: float | Scalar, *,
     bracket: tuple[float, float], num_steps: int = 20, **options,
@@ -57,8 +62,9 @@ def discrepancy(
     residuals of the bracket the nearer end is approached, and `residual` shows it.
     Source: Morozov (1966).
     """
-    low, high = (as_scalar(v) for v in bracket)
+    low, high = (as_number("bracket", v) for v in bracket)
     check_positive("bracket", low)
+    check_positive("bracket", high)
     check_positive("noise", noise)
     if not num_steps >= 1:
         raise ValueError(f"num_steps must be at least 1, but is {num_steps}")
@@ -79,8 +85,10 @@ def discrepancy(
     return Discrepancy(*jax.tree.map(lambda leaf: leaf[-1], tried))
 
 
+@door
 def sure(
-    reconstruct: Callable[[PyTree], PyTree], operator, y: PyTree, sigma: float | Scalar, *,
+    reconstruct: Callable[[PyTree], PyTree], operator: AbstractLinearOperator, y: PyTree,
+    sigma: float | Scalar, *,
     key: PRNGKeyArray, num_probes: int = 1, step: float = 1e-3,
 ) -> Scalar:  # fmt: skip
     """An unbiased estimate of `E |A f(y) - A x|^2` for `y = A x + e`, without x (Monte Carlo SURE).
@@ -93,6 +101,9 @@ def sure(
     as measured samples only. Source: Stein (1981); Ramani, Blu and Unser (2008).
     """
     check_positive("sigma", sigma)
+    check_positive("step", step)
+    as_count("num_probes", num_probes)
+    y = check_input("y", operator.out_structure(), y)
     structure = structure_of(y)
     flat = to_real(y)
     predict = lambda v: to_real(operator.mv(reconstruct(from_real(v, structure))))

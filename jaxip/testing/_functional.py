@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._tree import (
     structure_of,
     tree_add,
@@ -27,6 +28,7 @@ TRIES = 20
 STEP = 0.7
 
 
+@door
 def check_functional(
     f: AbstractFunctional, x: PyTree, key: PRNGKeyArray, *, tolerance: float = 1e4
 ) -> Table:

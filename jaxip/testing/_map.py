@@ -7,12 +7,14 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._numerics import conjugate
+from jaxip._signature import door
 from jaxip._tree import structure_of, tree_axpy, tree_isfinite, tree_norm, tree_sub, tree_vdot
 from jaxip._types import PRNGKeyArray, PyTree
 from jaxip.operators import random_like
 from jaxip.testing._table import Row, Table, ratio, truth
 
 
+@door
 def check_map(f: Callable, y: PyTree, key: PRNGKeyArray, *, tolerance: float = 1e4) -> Table:
     """A table of what the map `y -> image` does at y.
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._tree import (
     from_real,
     structure_of,
@@ -26,6 +27,7 @@ POWER_STEPS = 30
 FOUND = 0.1  # of `|A|`: what power iteration may fall short of it
 
 
+@door
 def check_operator(
     A: AbstractLinearOperator, key: PRNGKeyArray, *, tolerance: float = 100.0
 ) -> Table:

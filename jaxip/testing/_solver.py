@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jaxip._signature import door
 from jaxip._tree import structure_of, tree_isfinite, tree_norm, tree_sub
 from jaxip._types import PyTree
 from jaxip.problems import AbstractProblem
@@ -10,6 +11,7 @@ from jaxip.solvers import AbstractSolver, Reconstruction, Status, solve, status_
 from jaxip.testing._table import Row, Table, truth
 
 
+@door
 def check_solver(
     solver: AbstractSolver, problem: AbstractProblem, y: PyTree, *, gap: float = 1e-4,
     max_steps: int = 10_000,

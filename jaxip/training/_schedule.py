@@ -2,7 +2,10 @@
 
 import optax
 
+from jaxip._signature import door
 
+
+@door
 def clipped_adam(
     learning_rate: float, warmup: int, decay_steps: int
 ) -> optax.GradientTransformation:

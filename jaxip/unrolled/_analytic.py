@@ -3,9 +3,11 @@
 import jax
 import jax.numpy as jnp
 
+from jaxip._signature import door
 from jaxip._types import Array, Inexact
 
 
+@door
 def alista_weights(D: Inexact[Array, "m n"]) -> Inexact[Array, "m n"]:
     """`argmin_W |W^H D|_F` subject to `w_j^H d_j = 1`: columns `G^-1 d_j / (d_j^H G^-1 d_j)`.
 

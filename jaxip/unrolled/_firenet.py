@@ -1,11 +1,14 @@
 """FIRENET as a network: restarted primal-dual steps as layers, accurate before any training."""
 
+from jaxip._arguments import as_count
+from jaxip._signature import door
 from jaxip._types import Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers import Restarted
 from jaxip.unrolled._unrolled import LEARNED, Unrolled, unroll
 
 
+@door
 def firenet(
     problem: AbstractProblem,
     restarts: int,
@@ -26,11 +29,13 @@ def firenet(
     Raises: ValueError where no bound of `|K|` is known.
     Source: Colbrook, Antun and Hansen (2022), theorem 3.
     """
+    as_count("restarts", restarts)
     solver = Restarted.for_problem(problem, norm, inner_steps=inner_steps, delta=delta)
     layers = restarts * inner_steps
     return unroll(solver, problem, layers, checkpoint=checkpoint, learned=learned)
 
 
+@door
 def firenet_depth(net: Unrolled) -> int:
     """The number of affine maps in the papers' counting: 3 per layer and one for the data."""
     return 3 * net.num_layers + 1

@@ -8,8 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._arguments import as_count
+from jaxip._checks import is_concrete
 from jaxip._module import Module
 from jaxip._numerics import matvec, promoting
+from jaxip._signature import door
 from jaxip._tree import with_precision
 from jaxip._types import Array, Float, Inexact, Scalar
 from jaxip.operators import Matrix, check_replaces
@@ -79,6 +82,7 @@ class LISTA(AbstractLISTA):
     selection: tuple[int, ...] | None = eqx.field(static=True, default=None)
 
     @classmethod
+    @door
     def for_problem(
         cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "LISTA":
@@ -116,6 +120,7 @@ class LISTACP(AbstractCoupled):
     selection: tuple[int, ...] | None = eqx.field(static=True, default=None)
 
     @classmethod
+    @door
     def for_problem(
         cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "LISTACP":
@@ -144,6 +149,7 @@ class TiLISTA(AbstractCoupled):
     selection: tuple[int, ...] | None = eqx.field(static=True, default=None)
 
     @classmethod
+    @door
     def for_problem(
         cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "TiLISTA":
@@ -173,6 +179,7 @@ class ALISTA(AbstractCoupled):
     selection: tuple[int, ...] | None = eqx.field(static=True, default=None)
 
     @classmethod
+    @door
     def for_problem(
         cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "ALISTA":
@@ -230,15 +237,16 @@ def _coupled(x: Array, y: Array, a: Scalar, A: Matrix, W: Matrix) -> Array:
 
 def _begin(problem: Lasso, num_layers: int, selection) -> tuple[Array, Scalar, Array]:
     """The matrix, the step of ISTA, and its thresholds, one row per layer."""
-    if not isinstance(problem, Lasso) or not isinstance(problem.A, Matrix):
-        got = f"{type(problem).__name__} on {type(problem.A).__name__}"
-        raise ValueError(f"LISTA is made for a Lasso on a Matrix, but got {got}; see unroll")
+    if not isinstance(problem.A, Matrix):
+        got = type(problem.A).__name__
+        raise TypeError(f"problem takes a Lasso on a Matrix, but got one on a {got}; see unroll")
     if problem.synthesis is not None:
         raise ValueError("LISTA returns the coefficients themselves: give Matrix(A W^H), no W")
-    if num_layers < 1 or (selection is not None and len(selection) != num_layers):
+    as_count("num_layers", num_layers)
+    if selection is not None and len(selection) != num_layers:
         raise ValueError(f"num_layers = {num_layers}, but selection = {selection}")
     A = problem.A.matrix
-    size = np.linalg.norm(np.asarray(A), 2)
+    size = np.linalg.norm(np.asarray(A), 2) if is_concrete(A) else jnp.linalg.norm(A, 2)
     tau = jnp.asarray(1 / (SLACK * size * size), jnp.finfo(A.dtype).dtype)
     threshold = (tau * problem.weight * problem.weights).astype(tau.dtype)
     return A, tau, jnp.broadcast_to(threshold, (num_layers, *threshold.shape))

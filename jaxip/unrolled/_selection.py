@@ -3,11 +3,14 @@
 import jax.numpy as jnp
 from jax import lax
 
+from jaxip._arguments import as_count
 from jaxip._numerics import modulus
+from jaxip._signature import door
 from jaxip._types import Array, Float, Inexact
 from jaxip.functionals import soft_threshold
 
 
+@door
 def support_schedule(
     size: int, num_layers: int, *, per_layer: float = 1.2, most: float = 13.0
 ) -> tuple[int, ...]:
@@ -15,14 +18,18 @@ def support_schedule(
 
     Source: Chen, Liu, Wang and Yin (2018).
     """
+    as_count("size", size)
+    as_count("num_layers", num_layers)
     percents = (min(per_layer * (k + 1), most) for k in range(num_layers))
     return tuple(int(percent / 100 * size) for percent in percents)
 
 
+@door
 def selective_threshold(
     x: Inexact[Array, " n"], t: Float[Array, "..."], count: int
 ) -> Inexact[Array, " n"]:
     """Soft thresholding at t, but for the `count` entries of largest modulus: kept if above t."""
+    as_count("count", count, 0, x.size)
     if count == 0:
         return soft_threshold(x, t)
     size = lax.stop_gradient(modulus(x))

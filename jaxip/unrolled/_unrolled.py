@@ -8,13 +8,15 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxip._arguments import as_count
 from jaxip._module import Module
 from jaxip._numerics import is_trainable, promoting
+from jaxip._signature import door
 from jaxip._tree import with_precision
 from jaxip._types import PyTree
 from jaxip.operators import AbstractLinearOperator, check_replaces
 from jaxip.problems import AbstractProblem
-from jaxip.solvers import AbstractSolver, default_solver
+from jaxip.solvers import AbstractSolver, check_solver, default_solver
 
 LEARNED = ("tau", "sigma", "weight", "weights", "radius")
 
@@ -43,8 +45,7 @@ class Unrolled(Module):
     learned: tuple[str, ...] | None = eqx.field(static=True, default=LEARNED, kw_only=True)
 
     def __check_init__(self):
-        if self.num_layers < 1:
-            raise ValueError(f"num_layers = {self.num_layers}, but it must be at least 1")
+        as_count("num_layers", self.num_layers)
         own, _ = _split((self.layers, self.problem))
         short = [v.shape for v in jax.tree.leaves(own) if v.shape[:1] != (self.num_layers,)]
         if short and not self.tied:
@@ -80,6 +81,7 @@ class Unrolled(Module):
         return jax.tree_util.tree_map_with_path(mark, self, is_leaf=_is_operator)
 
 
+@door
 @promoting
 def unroll(
     solver: AbstractSolver | None,
@@ -96,8 +98,9 @@ def unroll(
     `solver=None` takes the default one for the problem. With `tied=False` each layer has steps,
     thresholds and weights of its own. Raises: ValueError where the steps are too long.
     """
+    as_count("num_layers", num_layers)
     step = default_solver(problem) if solver is None else solver
-    step.check(problem)
+    check_solver(step, problem)
     if not tied:
         own, shared = _split((step, problem))
         own = jax.tree.map(lambda v: jnp.broadcast_to(v, (num_layers, *v.shape)), own)

@@ -9,6 +9,7 @@ from jax import lax
 from jax.scipy.linalg import solve_triangular
 
 from jaxip._checks import is_concrete
+from jaxip._signature import door
 from jaxip._types import Array, Complex, Float
 
 HIGHEST = lax.Precision.HIGHEST
@@ -16,6 +17,7 @@ CHUNK = 2**22  # entries of the coil matrices that are in memory at a time
 WIDEST = 24  # the calibration box taken where none is asked for has at most this side
 
 
+@door
 def espirit_maps(
     kspace: Complex[Array, "coils h w"],
     *,
@@ -44,6 +46,7 @@ def espirit_maps(
     return _espirit(centre, limits, kspace.shape[1:], kernel)
 
 
+@door
 def calibration_width(kspace: Complex[Array, "coils h w"]) -> tuple[int, int]:
     """Sides of the largest fully sampled box around zero frequency.
 
@@ -61,6 +64,7 @@ def calibration_width(kspace: Complex[Array, "coils h w"]) -> tuple[int, int]:
     return (height, square) if height >= width else (square, width)
 
 
+@door
 def compress_coils(
     kspace: Complex[Array, "coils ..."], num: int
 ) -> tuple[Complex[Array, "num ..."], Complex[Array, "num coils"]]:
@@ -78,12 +82,14 @@ def compress_coils(
     return _mix(matrix, kspace), matrix
 
 
+@door
 def noise_covariance(noise: Complex[Array, "coils ..."]) -> Complex[Array, "coils coils"]:
     """`E e e^H` of the coils, from samples of noise alone (zero mean): `N N^H / samples`."""
     samples = jnp.asarray(noise).reshape(noise.shape[0], -1)
     return jnp.matmul(samples, samples.conj().T, precision=HIGHEST) / samples.shape[1]
 
 
+@door
 def prewhiten(
     kspace: Complex[Array, "coils ..."], covariance: Complex[Array, "coils coils"]
 ) -> Complex[Array, "coils ..."]:

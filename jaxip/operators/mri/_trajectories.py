@@ -4,12 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._types import Array, Float
 from jaxip.operators.mri._nufft import NUFFT
 
 GOLDEN_ANGLE = np.pi * (np.sqrt(5) - 1) / 2  # 111.246 degrees
 
 
+@door
 def radial(num_spokes: int, num_samples: int) -> Float[Array, "spokes samples 2"]:
     """Full spokes at the angles `pi j / num_spokes`: `k = pi r (sin a, cos a)`.
 
@@ -20,6 +22,7 @@ def radial(num_spokes: int, num_samples: int) -> Float[Array, "spokes samples 2"
     return _spokes(np.pi * np.arange(num_spokes) / num_spokes, num_samples)
 
 
+@door
 def golden_angle(num_spokes: int, num_samples: int) -> Float[Array, "spokes samples 2"]:
     """As `radial`, each spoke turned by 111.246 degrees against the last: any window of
     consecutive spokes covers the disc nearly evenly.
@@ -30,6 +33,7 @@ def golden_angle(num_spokes: int, num_samples: int) -> Float[Array, "spokes samp
     return _spokes(GOLDEN_ANGLE * np.arange(num_spokes) % np.pi, num_samples)
 
 
+@door
 def spiral(
     num_interleaves: int, num_samples: int, *, turns: float, power: float = 0.5
 ) -> Float[Array, "interleaves samples 2"]:
@@ -48,6 +52,7 @@ def spiral(
     return _polar(np.pi * s, angle)
 
 
+@door
 def radial_density(
     points: Float[Array, "spokes samples 2"], shape: tuple[int, int]
 ) -> Float[Array, "spokes samples"]:
@@ -64,6 +69,7 @@ def radial_density(
     return radius * step * np.pi / spokes * (shape[0] * shape[1] / (2 * np.pi) ** 2)
 
 
+@door
 def density_compensation(
     points: Float[Array, "... ndim"], shape: tuple[int, ...], *, num_steps: int = 20
 ) -> Float[Array, "..."]:

@@ -1,13 +1,17 @@
 """Multilevel Fourier and Walsh sampling by local sparsities of wavelet coefficients."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from jaxip._types import Array, Float, PRNGKeyArray
+from jaxip._signature import door
+from jaxip._types import Array, Float, Inexact, PRNGKeyArray
 from jaxip.operators.sampling._sampling import as_mask, sample_count, uniforms
 
 
+@door
 def das_fourier(
-    shape: tuple[int, int], fraction: float, sparsities, *, key: PRNGKeyArray
+    shape: tuple[int, int], fraction: float, sparsities: Sequence[float], *, key: PRNGKeyArray
 ) -> Float[Array, "n n"]:
     """A mask with `round(fraction * n^2)` samples, dense where the sparsities ask for them.
 
@@ -23,8 +27,9 @@ def das_fourier(
     return _sample_blocks(band, _fourier_density(levels), fraction, key)
 
 
+@door
 def das_walsh(
-    shape: tuple[int, int], fraction: float, sparsities, *, key: PRNGKeyArray
+    shape: tuple[int, int], fraction: float, sparsities: Sequence[float], *, key: PRNGKeyArray
 ) -> Float[Array, "n n"]:
     """As `das_fourier`, for `SubsampledHadamard` in sequency order: zero sequency at index 0.
 
@@ -38,6 +43,7 @@ def das_walsh(
     return _sample_blocks(band, _walsh_density(levels), fraction, key)
 
 
+@door
 def frequency_levels(size: int, num_levels: int) -> np.ndarray:
     """The dyadic band, 0 to `num_levels - 1`, of each centred frequency of a DFT of `size = 2^J`.
 
@@ -51,6 +57,7 @@ def frequency_levels(size: int, num_levels: int) -> np.ndarray:
     return np.maximum(bands, 0)
 
 
+@door
 def sequency_levels(size: int, num_levels: int) -> np.ndarray:
     """The dyadic band, 0 to `num_levels - 1`, of each sequency 0 to `size - 1`, `size = 2^J`.
 
@@ -60,8 +67,13 @@ def sequency_levels(size: int, num_levels: int) -> np.ndarray:
     return np.array([(k // innermost).bit_length() for k in range(size)])
 
 
+@door
 def local_sparsities(
-    coefficients, level_map: np.ndarray, threshold: float = 0.5, *, merge_coarsest: bool = True
+    coefficients: Inexact[Array, "..."],
+    level_map: np.ndarray,
+    threshold: float = 0.5,
+    *,
+    merge_coarsest: bool = True,
 ) -> np.ndarray:
     """The number of `|c| > threshold` at each level, coarse first (equality does not count).
 
@@ -79,7 +91,8 @@ def local_sparsities(
     return np.concatenate([[counts[0] + counts[1]], counts[2:]]) if merge_coarsest else counts
 
 
-def sparsity_weights(sparsities, level_map: np.ndarray) -> np.ndarray:
+@door
+def sparsity_weights(sparsities: Sequence[float], level_map: np.ndarray) -> np.ndarray:
     """`w = sqrt(s / s_j)` on level j, `s = sum_j s_j`, for each coefficient (an empty s_j is 1).
 
     Takes one number a level: `levels` of them where the coarsest two share one, or `levels + 1`.

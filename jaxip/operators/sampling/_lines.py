@@ -4,12 +4,14 @@ import itertools
 
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._types import Array, Float, PRNGKeyArray
 from jaxip.operators.sampling._sampling import as_mask, full_lines, sample_count, uniforms
 
 GOLDEN_ANGLE = np.pi * (np.sqrt(5) - 1) / 2  # 111.25 degrees
 
 
+@door
 def equispaced_lines(
     shape: tuple[int, ...],
     fraction: float,
@@ -42,6 +44,7 @@ def equispaced_lines(
     return full_lines(as_mask(lines), shape, axis)
 
 
+@door
 def radial_lines(
     shape: tuple[int, int], num_lines: int, *, key: PRNGKeyArray
 ) -> Float[Array, "h w"]:
@@ -60,6 +63,7 @@ def radial_lines(
     return as_mask(mask)
 
 
+@door
 def radial_fraction(
     shape: tuple[int, int], fraction: float, *, key: PRNGKeyArray
 ) -> Float[Array, "h w"]:

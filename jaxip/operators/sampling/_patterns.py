@@ -8,12 +8,14 @@ from typing import Literal
 
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._types import Array, Float, PRNGKeyArray
 from jaxip.operators.sampling._sampling import as_mask, full_lines, sample_count, uniforms
 
 Origin = Literal["centre", "corner"]
 
 
+@door
 def power_law(
     shape: tuple[int, ...],
     fraction: float,
@@ -33,6 +35,7 @@ def power_law(
     return _weighted(weights, fraction, _block(offsets, centre, origin), key)
 
 
+@door
 def gaussian_density(
     shape: tuple[int, ...],
     fraction: float,
@@ -61,6 +64,7 @@ def gaussian_density(
     return mask if axis is None else full_lines(mask, shape, axis)
 
 
+@door
 def half_half(
     shape: tuple[int, ...], fraction: float, *, power: float = 2.0, key: PRNGKeyArray
 ) -> Float[Array, "..."]:
@@ -79,6 +83,7 @@ def half_half(
     return as_mask(_smallest(second, count).reshape(shape))
 
 
+@door
 def gcircle(
     shape: tuple[int, ...],
     fraction: float,
@@ -118,8 +123,9 @@ def gcircle(
     return as_mask((rank < counts[ring]).reshape(shape))
 
 
+@door
 def bernoulli_density(
-    coherences, fraction: float, *, key: PRNGKeyArray
+    coherences: Float[Array, "..."], fraction: float, *, key: PRNGKeyArray
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """`(mask, probabilities)`: each point on its own with probability `p = min(1, C mu)`.
 
@@ -141,22 +147,25 @@ def bernoulli_density(
     return as_mask(mask), as_mask(probabilities)
 
 
-def nested_family(weights, counts, *, key: PRNGKeyArray) -> Float[Array, "m ..."]:
+@door
+def nested_family(
+    weights: Float[Array, "..."], counts: tuple[int, ...], *, key: PRNGKeyArray
+) -> Float[Array, "m ..."]:
     """One mask for each count, every one within those of larger counts; stacked in that order.
 
     Points are drawn by their weights without replacement, once for all masks. A weight of inf
     comes first, one of 0 never.
     Raises: ValueError for weights that are negative, or fewer positive ones than a count asks for.
     """
-    weights = np.asarray(weights, float)
-    if not np.all(weights >= 0):
+    rates = np.asarray(weights, float)
+    if not np.all(rates >= 0):
         raise ValueError("weights must be numbers and not negative")
-    most = np.count_nonzero(weights)
+    most = np.count_nonzero(rates)
     for count in counts:
         if not 1 <= count <= most:
             raise ValueError(f"counts must be in 1 to {most}, the positive weights, not {count}")
-    clock = _clock(weights.ravel(), uniforms(key, weights.size))
-    masks = [_smallest(clock, count).reshape(weights.shape) for count in counts]
+    clock = _clock(rates.ravel(), uniforms(key, rates.size))
+    masks = [_smallest(clock, count).reshape(rates.shape) for count in counts]
     return as_mask(np.stack(masks))
 
 

@@ -2,10 +2,12 @@
 
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._types import Array, Float, PRNGKeyArray
 from jaxip.operators.sampling._sampling import as_mask, sample_count, uniforms
 
 
+@door
 def poisson_disc(
     shape: tuple[int, int],
     fraction: float,

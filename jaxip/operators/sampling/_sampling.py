@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._types import Array, Float, PRNGKeyArray
 
 
+@door
 def uniform_random(
     shape: tuple[int, ...], fraction: float, *, key: PRNGKeyArray
 ) -> Float[Array, "..."]:
@@ -25,6 +27,7 @@ def uniform_random(
     return as_mask(mask.reshape(shape))
 
 
+@door
 def variable_density_lines(
     shape: tuple[int, int],
     fraction: float,

@@ -5,6 +5,7 @@ import numpy as np
 from jax import lax
 
 from jaxip._checks import check_input
+from jaxip._signature import door
 from jaxip._types import Array, Inexact
 from jaxip.operators.tomography._joseph import Beam, interpolate_back
 from jaxip.operators.tomography._radon import AbstractProjector
@@ -17,6 +18,7 @@ _WINDOWS = {
 }
 
 
+@door
 def filtered_backprojection(
     op: AbstractProjector, sinogram: Inexact[Array, "views cells"], filter: str = "ram-lak"
 ) -> Inexact[Array, "h w"]:

@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import shown
+from jaxip._signature import door
 from jaxip._types import Array, Float
 from jaxip.operators.transforms._low_pass import LOW_PASS
 
 ALWAYS = 4  # levels that an image of any size may have
 
 
+@door
 def wavelet_names() -> tuple[str, ...]:
     """The families that `low_pass` knows."""
     return tuple(LOW_PASS)
@@ -85,8 +86,6 @@ def check_levels(shape: tuple[int, ...], levels: int) -> None:
     Beyond `log2 n` a level only doubles what n is extended to; up to 4, the default, that is
     little, and thin volumes keep their levels.
     """
-    if not isinstance(levels, int):
-        raise TypeError(f"levels takes an int, but got {shown(levels)}")
     most = max(ALWAYS, (min(shape) - 1).bit_length())
     if levels < 1:
         raise ValueError(f"levels must be at least 1, but is {levels}")

@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxip._checks import as_integers, as_sizes
 from jaxip._numerics import abs2, scaled
+from jaxip._signature import door
 from jaxip._types import Array, Float, Inexact, Scalar, Structure
 from jaxip.operators._fourier import fft_rounding
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
@@ -93,6 +94,7 @@ class Shearlet(AbstractLinearOperator):
         return jnp.issubdtype(self.in_structure().dtype, jnp.complexfloating)
 
 
+@door
 def shearlet_windows(shape: tuple[int, ...], shears: tuple[int, ...]) -> np.ndarray:
     """The windows of `Shearlet`, in float64; their squares sum to 1 at every frequency."""
     if len(shape) != 2 or min(shape) < 1:
