@@ -4,8 +4,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxip._checks import check_step
+from jaxip._numerics import inexact, norm_along, scaled
 from jaxip._signature import door
 from jaxip._types import Array, Count, Inexact, Scalar
+from jaxip.solvers._linear import normalised
 
 HIGHEST = lax.Precision.HIGHEST
 
@@ -20,25 +23,27 @@ def matching_pursuit(
     Each step takes the column with the largest `|<a_j, r>| / |a_j|` and solves anew, by a QR
     factorisation that grows by one column (two passes of Gram-Schmidt). Ends after `sparsity`
     columns, or at `|r| <= tolerance`, or where no column is left that is independent of the
-    chosen ones. Real or complex; one compiled loop; nothing is proved of x.
+    chosen ones. Real or complex; one compiled loop; nothing is proved of x, which is NaN where
+    the matrix or y holds NaN or inf.
     Raises: ValueError unless `1 <= sparsity <= min(m, n)`. Source: Pati et al. (1993).
     """
-    matrix, y = jnp.asarray(matrix), jnp.asarray(y)
+    check_step("tolerance", tolerance)
+    matrix, y = inexact(matrix), inexact(y)
     m, n = matrix.shape
     if y.shape != (m,):
         raise ValueError(f"matrix is [{m}, {n}], but y has shape {list(y.shape)}")
     if not 1 <= sparsity <= min(m, n):
         raise ValueError(f"sparsity must be 1 to {min(m, n)}, but is {sparsity}")
-    dtype = jnp.result_type(matrix, y)
-    matrix, y = matrix.astype(dtype), y.astype(dtype)
-    norms = jnp.linalg.norm(matrix, axis=0)
-    eps = jnp.finfo(dtype).eps
-    small = 10 * eps * m
+    dtype = jnp.result_type(matrix, y, jnp.float32)
+    matrix, norms = _unit_columns(matrix.astype(dtype))
+    y, scale = normalised(y.astype(dtype))
+    tolerance = tolerance / scale
+    small = 10 * jnp.finfo(dtype).eps * m
 
     def step(carry, k):
         Q, R, chosen, free, r, count, going = carry
         going = going & (jnp.linalg.norm(r) > tolerance)
-        score = jnp.abs(_dot(matrix.conj().T, r)) / jnp.where(norms > 0, norms, 1)
+        score = jnp.abs(_dot(matrix.conj().T, r))
         j = jnp.argmax(jnp.where(free, score, -1))
         column = matrix[:, j]
         first = _dot(Q.conj().T, column)
@@ -46,7 +51,7 @@ def matching_pursuit(
         again = _dot(Q.conj().T, rest)
         rest = rest - _dot(Q, again)
         size = jnp.linalg.norm(rest)
-        going = going & free[j] & (size > small * norms[j])
+        going = going & free[j] & (size > small)
         unit = jnp.where(going, rest / jnp.where(size > 0, size, 1).astype(dtype), 0)
         Q = Q.at[:, k].set(unit)
         projected = (first + again).at[k].set(size.astype(dtype))
@@ -63,7 +68,16 @@ def matching_pursuit(
     (Q, R, chosen, _, _, count, _), _ = lax.scan(step, start, jnp.arange(sparsity))
     used = jnp.arange(sparsity) < count
     values = jax.scipy.linalg.solve_triangular(R, jnp.where(used, _dot(Q.conj().T, y), 0))
-    return jnp.zeros((n,), dtype).at[chosen].add(jnp.where(used, values, 0)), count
+    values = scaled(scale / jnp.where(used, norms[chosen], 1), values)
+    x = jnp.zeros((n,), dtype).at[chosen].add(jnp.where(used, values, 0))
+    known = jnp.isfinite(scale) & jnp.all(jnp.isfinite(norms))
+    return jnp.where(known, x, jnp.nan), count
+
+
+def _unit_columns(matrix: Array) -> tuple[Array, Array]:
+    """The columns divided by their norms (a zero column stays), and the norms."""
+    norms = norm_along(matrix, 0)
+    return scaled(1 / jnp.where(norms > 0, norms, 1), matrix), norms[0]
 
 
 def _dot(a: Array, b: Array) -> Array:

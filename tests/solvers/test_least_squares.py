@@ -84,6 +84,25 @@ def test_matching_pursuit_agrees_with_scikit_learn():
     assert early == 3
 
 
+@pytest.mark.parametrize("exponent", [-150, -90, 0, 90, 150])
+def test_matching_pursuit_at_any_scale(exponent):
+    rng = np.random.default_rng(3)
+    M, y = rng.standard_normal((12, 20)), rng.standard_normal(12)
+    x, count = solvers.matching_pursuit(jnp.asarray(M), jnp.asarray(y), 4, tolerance=0.1)
+    for by, of in ((10.0**exponent, 1.0), (1.0, 10.0**exponent)):  # y, then M
+        moved, found = solvers.matching_pursuit(of * M, by * y, 4, tolerance=0.1 * by)
+        assert int(found) == int(count)
+        np.testing.assert_allclose(moved * of / by, x, rtol=1e-12)
+
+
+def test_matching_pursuit_passes_nan_on_and_takes_integers():
+    M = np.random.default_rng(3).standard_normal((6, 9))
+    for matrix, y in ((M * np.nan, np.ones(6)), (M, np.full(6, np.inf))):
+        assert np.all(np.isnan(solvers.matching_pursuit(matrix, y, 2)[0]))
+    whole, _ = solvers.matching_pursuit(np.eye(4, dtype=int), np.arange(4), 2)
+    np.testing.assert_allclose(whole, [0, 0, 2, 3])
+
+
 def test_matching_pursuit_complex_and_with_equal_columns():
     rng = np.random.default_rng(2)
     M = rng.standard_normal((8, 5)) + 1j * rng.standard_normal((8, 5))
