@@ -14,11 +14,10 @@ from jaxip import operators, problems, unrolled
 X64 = os.environ.get("JAXIP_TEST_X64", "1") == "1"
 DTYPE = np.dtype("float64" if X64 else "float32")
 MAKERS = dict(make_operators(DTYPE))
-ELSEWHERE = {"nufft-wide", "nufft-tall-spokes", "nufft-3d", "coil-maps-spokes"}  # not yet
 LONG = {"tomography", "total variation", "synthesis", "constrained"}  # compile for long
 
 
-@pytest.mark.parametrize("name", [n for n in MAKERS if n not in ELSEWHERE])
+@pytest.mark.parametrize("name", MAKERS)
 def test_operators(name):
     with jax.numpy_dtype_promotion("strict"):
         op = MAKERS[name]()

@@ -11,6 +11,7 @@ import numpy as np
 from jaxip._checks import same_shapes
 from jaxip.audit._answers import Evaluator
 from jaxip.audit._fingerprint import hash_arrays, hash_map
+from jaxip.audit._form import check_form
 from jaxip.audit._given import named_maps
 from jaxip.audit._noise import gap, norm
 from jaxip.audit._record import numbers
@@ -77,9 +78,14 @@ def _load(folder: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         raise ValueError(f"{folder} is no report: {error.filename} is missing") from error
     except Exception as error:  # zip, JSON and numpy each have their own for a damaged file
         raise ValueError(f"{folder} holds a damaged report: {error}") from error
-    if audit.get("schema") != SCHEMA or audit.get("version") != VERSION:
-        found = f"{audit.get('schema')} {audit.get('version')}"
+    head = audit if isinstance(audit, dict) else {}
+    found = f"{head.get('schema')} {head.get('version')}"
+    if found != f"{SCHEMA} {VERSION}":
         raise ValueError(f"{folder}: this reads {SCHEMA} {VERSION}, but the report is {found}")
+    try:
+        check_form(audit)
+    except ValueError as error:
+        raise ValueError(f"{folder} holds a damaged report: {error}") from None
     return audit, arrays
 
 
@@ -125,6 +131,8 @@ def _replay_row(audit, arrays, row, maps, called) -> tuple[str, list[str]]:
     if missing:
         return f"{title}: not replayed", [f"{title}: {', '.join(missing)} missing"]
     y, clean, e, output = (arrays[key] for key in wanted)
+    if not (same_shapes(e, y) and same_shapes(output, clean)):
+        return f"{title}: not replayed", [f"{title}: the shapes of its arrays do not fit"]
     found = numbers(_witness(e, clean, output), y, arrays.get(f"{image}_x"))
     faults = [
         f"{title}: {key} is {value:.8g}, but the report says {row[key]}"

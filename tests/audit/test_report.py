@@ -167,6 +167,38 @@ def test_a_damaged_or_foreign_folder_is_refused(folder, tmp_path):
         audit.replay(folder)
 
 
+def test_every_part_that_a_reader_relies_on_is_looked_at(folder):
+    """Each entry in turn left out, then of another kind: one line, never a KeyError."""
+    path = folder / "audit.json"
+    whole = json.loads(path.read_text())
+    places = [(), ("hashes",), ("hashes", "operator"), ("records", 0)]
+    places.append(("hashes", "maps", whole["maps"][0]))
+    loud = 0
+    for place in places:
+        for key in _at(whole, place):
+            for wrong in (None, "nonsense", 7, [], {}, True, [[1]]):
+                audit_ = json.loads(json.dumps(whole))
+                _at(audit_, place)[key] = wrong
+                if wrong is None:
+                    del _at(audit_, place)[key]
+                path.write_text(json.dumps(audit_))
+                try:
+                    audit.replay(folder)
+                except ValueError as error:
+                    assert "\n" not in str(error) and str(folder) in str(error)
+                    loud += 1
+    assert loud > 100
+    path.write_text("[]")
+    with pytest.raises(ValueError, match="this reads"):
+        audit.replay(folder)
+
+
+def _at(tree, place):
+    for key in place:
+        tree = tree[key]
+    return tree
+
+
 def test_an_interruption_leaves_the_old_report(report, folder):
     before = (folder / "audit.json").read_text()
 
