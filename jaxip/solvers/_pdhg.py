@@ -1,6 +1,7 @@
 """The primal-dual hybrid gradient method with a balanced weight: the default solver."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -116,10 +117,14 @@ def relaxed(state: PDHGState, new, omega: Scalar, rho: Scalar | None) -> PDHGSta
 
 
 def primal_dual_step(problem: AbstractProblem, y, x, z, tau, sigma):
-    """One application of the PDHG map with these steps: the new pair (x, z)."""
-    moved = lax.optimization_barrier(problem.prox(tree_axpy(-tau, problem.K.rmv(z), x), tau))
+    """One application of the PDHG map with these steps: the new pair (x, z).
+
+    A derivative keeps what goes into the proxes, and computes their inside again: a pass or two.
+    """
+    prox, conj_prox = (jax.checkpoint(f) for f in (problem.prox, problem.conj_prox))
+    moved = lax.optimization_barrier(prox(tree_axpy(-tau, problem.K.rmv(z), x), tau))
     ahead = lax.optimization_barrier(tree_sub(tree_scale(2.0, moved), x))
-    dual = problem.conj_prox(tree_axpy(sigma, problem.K.mv(ahead), z), sigma, y)
+    dual = conj_prox(tree_axpy(sigma, problem.K.mv(ahead), z), sigma, y)
     return moved, dual
 
 

@@ -71,3 +71,41 @@ def test_implicit_derivatives_need_no_memory_of_the_steps():
         for most in (100, 10_000)
     ]
     assert sizes[1] <= 1.05 * sizes[0]  # the history of the gap: one number per check
+
+
+def handwritten(steps):
+    """TV by PDHG as one would write it: a scan, its gradient in the steps and the weight."""
+    mask, y = measurement().mask, jnp.zeros(SHAPE, jnp.result_type(complex))
+    pull = lambda z: jnp.fft.ifft2(z * mask, norm="ortho")
+    ahead = lambda x: jnp.stack([jnp.roll(x, -1, axis) - x for axis in (0, 1)])
+    back = lambda w: sum(jnp.roll(w[axis], 1, axis) - w[axis] for axis in (0, 1))
+
+    def loss(parameters, y):
+        def step(carry, now):
+            (x, z, w), (tau, sigma, weight) = carry, now
+            new = x - tau * (pull(z) + back(w))
+            far = 2 * new - x
+            z = (z + sigma * (jnp.fft.fft2(far, norm="ortho") * mask - y)) / (1 + sigma)
+            w = w + sigma * ahead(far)
+            size = jnp.sqrt(jnp.sum(w.real**2 + w.imag**2, 0) + 1e-12)
+            return (new, z, w * jnp.minimum(1, weight / size)), None
+
+        start = jnp.zeros_like(y), jnp.zeros_like(y), jnp.zeros((2, *SHAPE), y.dtype)
+        (x, _, _), _ = jax.lax.scan(step, start, parameters)
+        return jnp.sum(jnp.abs(x - 1) ** 2)
+
+    return planned(jax.grad(loss), (jnp.full(steps, 0.3),) * 3, y)
+
+
+def test_a_layer_keeps_no_more_than_a_handwritten_scan():
+    problem = problems.TV(measurement(), 0.01)
+    solver = solvers.PDHG.for_problem(problem)
+    for steps in (10, 40):
+        assert in_parameters(unrolled.unroll(solver, problem, steps)) <= 1.2 * handwritten(steps)
+
+
+def test_implicit_derivatives_of_tv_fit_into_two_hundred_images():
+    A = measurement()
+    slope = lambda w, y: jnp.sum(jnp.abs(ip.solve(problems.TV(A, w), y).image) ** 2)
+    y = jnp.zeros(SHAPE, A.in_structure().dtype)
+    assert planned(jax.grad(slope), jnp.asarray(0.01), y) <= 200
