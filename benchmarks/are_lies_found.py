@@ -98,20 +98,14 @@ class LyingGradient(operators.AbstractLinearOperator):
     def rounding(self):
         return 60.0
 
+    def kernel(self):
+        return self.kernels
 
-@problems.kernel.register
-def _(D: LyingGradient):
-    return D.kernels
+    def gram_solve(self, r):
+        return jnp.matmul(self.inverse, r.ravel(), precision="highest").reshape(SHAPE)
 
-
-@problems.solve_gram.register
-def _(D: LyingGradient, r):
-    return jnp.matmul(D.inverse, r.ravel(), precision="highest").reshape(SHAPE)
-
-
-@problems.least_gain.register
-def _(D: LyingGradient):
-    return D.gain
+    def least_gain(self):
+        return self.gain
 
 
 def matrix_of(op) -> np.ndarray:

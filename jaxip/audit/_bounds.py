@@ -1,6 +1,5 @@
 """Upper bounds of a map's Lipschitz constant: whose word they are, and whether it holds."""
 
-import functools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -32,22 +31,15 @@ class Bound(NamedTuple):
     over: float = 0.0
 
 
-@functools.singledispatch
 def bound_of(
     function: Any, evaluate: Evaluator, y: PyTree, witnesses: Sequence[PyTree], key: PRNGKeyArray
 ) -> Bound | None:
     """The bound that is known of a map, or None; an operator's is tried at y, at the witnesses
     and at random points."""
-    return None
-
-
-@bound_of.register
-def _(function: Target, evaluate, y, witnesses, key) -> Bound | None:
-    return None if function.upper is None else Bound(float(function.upper), "stated")
-
-
-@bound_of.register
-def _(function: AbstractLinearOperator, evaluate, y, witnesses, key) -> Bound | None:
+    if isinstance(function, Target):
+        return None if function.upper is None else Bound(float(function.upper), "stated")
+    if not isinstance(function, AbstractLinearOperator):
+        return None
     try:
         upper = float(function.norm_bounds()[1])
     except Exception as error:  # reading a norm off code of the user's runs that code

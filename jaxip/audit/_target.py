@@ -1,6 +1,5 @@
 """What is audited: the map that is judged, and the differentiable stand-ins of its attacks."""
 
-import functools
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
@@ -48,20 +47,16 @@ class HasStandIns(Protocol):
     def stand_ins(self, y: PyTree, num_steps: int) -> tuple[Callable[[PyTree], PyTree], ...]: ...
 
 
-@functools.singledispatch
 def as_target(function: Any, y: PyTree) -> Target:
     """The Target of anything callable; a solver's stand-ins are 40 steps from its solution at y."""
+    if isinstance(function, Target):
+        return function
     if isinstance(function, SolverLike):
         return Target(function, _stand_ins(function, y))
     if not callable(function):
         kind = type(function).__name__
         raise TypeError(f"a map to audit takes y and returns an image, but got {kind}")
     return Target(function, (function,))
-
-
-@as_target.register
-def _(function: Target, y: PyTree) -> Target:
-    return function
 
 
 def target_without(target: Target, stand_in: Callable) -> Target:

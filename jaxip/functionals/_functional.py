@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jaxip._checks import (
     as_scalar,
     check_nonnegative,
-    check_order,
     check_positive,
     check_step,
     is_concrete,
@@ -20,7 +19,6 @@ from jaxip._tree import tree_abs2, tree_axpy, tree_max, tree_norm, tree_scale, t
 from jaxip._types import Array, Float, PyTree, Scalar
 from jaxip.functionals._proximal import (
     group_soft_threshold,
-    project_box,
     project_groups,
     project_l2_ball,
     project_moduli,
@@ -72,6 +70,13 @@ class AbstractNorm(AbstractFunctional):
     def terms(self, x: PyTree) -> Array:
         """The nonnegative numbers whose sum is `f(x)`."""
 
+    def multiplied(self, factors: PyTree) -> "AbstractNorm":
+        """The norm with its weights multiplied, one positive factor for each term.
+
+        Raises: ValueError where it has no such weights.
+        """
+        raise ValueError(f"no rule to reweight a {type(self).__name__}")
+
     def __call__(self, x: PyTree) -> Scalar:
         return jnp.sum(self.terms(x))
 
@@ -101,6 +106,9 @@ class L1(AbstractNorm):
 
     def largest_weight(self) -> Scalar:
         return jnp.max(self.weights)
+
+    def multiplied(self, factors: Array) -> "L1":
+        return L1(self.weights * factors)
 
 
 class GroupL2(AbstractNorm):
@@ -136,6 +144,9 @@ class GroupL2(AbstractNorm):
 
     def largest_weight(self) -> Scalar:
         return jnp.max(self.weight)
+
+    def multiplied(self, factors: Array) -> "GroupL2":
+        return GroupL2(self.weight * factors, self.axis)
 
     def _sizes(self, x: Array) -> Array:
         return jnp.squeeze(norm_along(inexact(x), self.axis), self.axis)
@@ -200,7 +211,7 @@ class L2Ball(AbstractFunctional):
     def __call__(self, x: PyTree) -> Scalar:
         size = tree_norm(tree_sub(x, self._centre(x)))
         rounding = 8 * epsilon(size) * (self.radius + tree_max(x))
-        return _indicator(size <= self.radius + rounding, size)
+        return indicator(size <= self.radius + rounding, size)
 
     def prox(self, x: PyTree, step) -> PyTree:
         check_step("step", step)
@@ -223,58 +234,17 @@ class L2Ball(AbstractFunctional):
         return jax.tree.map(_in_precision, centre, x)
 
 
-class Box(AbstractFunctional):
-    """The indicator of `lower <= x <= upper` (real; a complex x must have imaginary part 0)."""
-
-    lower: Float[Array, "..."] = eqx.field(converter=as_scalar)
-    upper: Float[Array, "..."] = eqx.field(converter=as_scalar)
-
-    def __check_init__(self):
-        check_order("lower", self.lower, "upper", self.upper)
-
-    def __call__(self, x: Array) -> Scalar:
-        x = inexact(x)
-        inside = (x.real >= self.lower) & (x.real <= self.upper) & (x.imag == 0)
-        return _indicator(jnp.all(inside), x)
-
-    def prox(self, x: Array, step) -> Array:
-        check_step("step", step)
-        return project_box(x, self.lower, self.upper)
-
-    def conj_prox(self, x: Array, step) -> Array:
-        check_step("step", step)
-        # an infinite bound stays one at step 0: f* is inf on that side
-        lower, upper = (jnp.where(jnp.isinf(b), b, step * b) for b in (self.lower, self.upper))
-        return tree_sub(inexact(x), project_box(x, lower, upper))
-
-
-class NonNegative(AbstractFunctional):
-    """The indicator of `x >= 0` (real; a complex x must have imaginary part 0)."""
-
-    def __call__(self, x: Array) -> Scalar:
-        x = inexact(x)
-        return _indicator(jnp.all((x.real >= 0) & (x.imag == 0)), x)
-
-    def prox(self, x: Array, step) -> Array:
-        check_step("step", step)
-        return project_box(x, 0, jnp.inf)
-
-    def conj_prox(self, x: Array, step) -> Array:
-        check_step("step", step)
-        return tree_sub(inexact(x), project_box(x, 0, jnp.inf))
-
-
 def _largest(sizes: Array) -> Scalar:
     return jnp.max(sizes, initial=0)
-
-
-def _indicator(inside, x: Array) -> Scalar:
-    """0 where `inside`, else inf; NaN where x holds NaN."""
-    outside = jnp.where(jnp.any(jnp.isnan(x)), jnp.nan, jnp.inf)
-    return jnp.where(inside, 0.0, outside).astype(real_dtype(x))
 
 
 def _in_precision(centre, x) -> Array:
     """`centre` in the precision of x; complex stays complex."""
     number = 0j if jnp.iscomplexobj(centre) else 0.0
     return jnp.asarray(centre, jnp.result_type(inexact(x), number))
+
+
+def indicator(inside, x: Array) -> Scalar:
+    """0 where `inside`, else inf; NaN where x holds NaN."""
+    outside = jnp.where(jnp.any(jnp.isnan(x)), jnp.nan, jnp.inf)
+    return jnp.where(inside, 0.0, outside).astype(real_dtype(x))

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from jaxip._types import Array, PyTree, Scalar
-from jaxip.functionals._functional import AbstractNorm
+from jaxip.functionals._functional import L1, AbstractNorm
 
 
 class SeparableSum(AbstractNorm):
@@ -37,3 +37,10 @@ class SeparableSum(AbstractNorm):
 
     def largest_weight(self) -> Scalar:
         return jnp.max(jnp.stack([g.largest_weight() for g in self.norms]))
+
+    def multiplied(self, factors: PyTree) -> "SeparableSum":
+        """The 1-norms with their weights multiplied; the other norms stay."""
+        if not any(isinstance(g, L1) for g in self.norms):
+            raise ValueError("no norm to reweight: of a sum only the 1-norms are")
+        pairs = zip(self.norms, factors, strict=True)
+        return SeparableSum(*(g.multiplied(v) if isinstance(g, L1) else g for g, v in pairs))

@@ -1,6 +1,5 @@
 """Linear operators with exact adjoints, and the sampling patterns that go with them."""
 
-from jaxip.operators._absolute import absolute_sums as absolute_sums
 from jaxip.operators._argument import check_operator as check_operator
 from jaxip.operators._argument import image_shape as image_shape
 from jaxip.operators._basic import Diagonal as Diagonal
@@ -30,6 +29,8 @@ from jaxip.operators._operator import Composed as Composed
 from jaxip.operators._operator import Scaled as Scaled
 from jaxip.operators._operator import Sum as Sum
 from jaxip.operators._replace import check_replaces as check_replaces
+from jaxip.operators._rules import OperatorRules as OperatorRules
+from jaxip.operators._rules import no_rule as no_rule
 from jaxip.operators._slice import Slice as Slice
 from jaxip.operators._slice import crop as crop
 from jaxip.operators._slice import pad as pad

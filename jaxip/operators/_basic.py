@@ -42,6 +42,9 @@ class Identity(AbstractLinearOperator):
     def rounding(self) -> float:
         return 0.0
 
+    def absolute_sums(self):
+        return jnp.ones(self.shape), jnp.ones(self.shape)
+
     def row_gram(self):
         return jnp.asarray(1.0)
 
@@ -77,6 +80,10 @@ class Diagonal(AbstractLinearOperator):
 
     def rounding(self) -> float:
         return 4.0
+
+    def absolute_sums(self):
+        moduli = jnp.abs(self.diagonal)
+        return moduli, moduli
 
     def row_gram(self):
         return abs2(self.diagonal)
@@ -117,6 +124,13 @@ class Matrix(AbstractLinearOperator):
         rows, columns = self.matrix.shape
         # |M| entrywise has norm at most sqrt(min(m, n)) |M|; a complex product costs 4 roundings
         return (max(rows, columns) + 4) * float(np.sqrt(min(rows, columns)))
+
+    def absolute_sums(self):
+        moduli = jnp.abs(self.matrix)
+        return jnp.sum(moduli, axis=1), jnp.sum(moduli, axis=0)
+
+    def entries(self) -> Array:
+        return self.matrix
 
     def rounding_norm(self):
         """By the Frobenius norm of M, which is that of |M| entrywise: one reading of M."""

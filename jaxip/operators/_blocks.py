@@ -5,7 +5,7 @@ import functools
 import jax.numpy as jnp
 
 from jaxip._checks import describe, same_shapes
-from jaxip._tree import tree_add
+from jaxip._tree import tree_add, tree_zeros
 from jaxip._types import PyTree, Structure
 from jaxip.operators._bracket import hypotenuse, widen
 from jaxip.operators._operator import AbstractLinearOperator, check_operators
@@ -43,6 +43,35 @@ class Stack(AbstractLinearOperator):
 
     def rounding(self) -> float:
         return max(op.rounding() for op in self.ops) + len(self.ops)
+
+    def absolute_sums(self):
+        sums = [pair for op in self.ops if (pair := op.absolute_sums()) is not None]
+        if len(sums) < len(self.ops):
+            return None
+        return tuple(rows for rows, _ in sums), _total(columns for _, columns in sums)
+
+    def blocks(self):
+        return self.ops
+
+    def carrier(self) -> AbstractLinearOperator:
+        """A block with a least gain, of these the one with the least kernel.
+
+        The kernel of another may be larger than is known.
+        """
+        ruled = [op for op in self.ops if op.least_gain() is not None]
+        return min(ruled or self.ops[:1], key=lambda op: len(op.kernel()))
+
+    def kernel(self):
+        return self.carrier().kernel()
+
+    def least_gain(self):
+        return self.carrier().least_gain()
+
+    def preimage(self, lack: PyTree) -> PyTree:
+        carrier, zeros = self.carrier(), [tree_zeros(op.mv(lack)) for op in self.ops]
+        place = next(k for k, op in enumerate(self.ops) if op is carrier)
+        zeros[place] = carrier.preimage(lack)
+        return tuple(zeros)
 
     @property
     def H(self) -> "BlockRow":

@@ -1,7 +1,5 @@
 """The linear operator: an exact adjoint, static structures, and an algebra closed under both."""
 
-import abc
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -13,19 +11,20 @@ from jaxip._checks import (
     describe,
     same_shapes,
 )
-from jaxip._module import Module
 from jaxip._tree import tree_add, tree_scale
-from jaxip._types import Array, Inexact, PyTree, Scalar, Structure
-from jaxip.operators._bracket import bracket, product, widen
+from jaxip._types import Array, Inexact, PyTree, Structure
+from jaxip.operators._bracket import product, widen
 from jaxip.operators._doors import checked
+from jaxip.operators._rules import OperatorRules, multiple
 
 
-class AbstractLinearOperator(Module):
+class AbstractLinearOperator(OperatorRules):
     """A linear map `x -> A x` between trees of arrays, and its adjoint.
 
     The adjoint is taken in the real inner product `Re <a, b>`; for a complex-linear map that is
     the usual `A^H`. One call takes one image; batch with `jax.vmap`. A subclass gives `mv`,
-    `rmv` and the two structures; arrays that may be learned are leaves, sizes are static.
+    `rmv` and the two structures; arrays that may be learned are leaves, sizes are static. What
+    else it knows of itself, its norm first of all, is in the methods of `OperatorRules`.
     What reaches its `mv` and `rmv` has been checked against the structures (`check_input`).
     """
 
@@ -39,46 +38,6 @@ class AbstractLinearOperator(Module):
     def __check_init__(self):
         check_structure(f"{type(self).__name__} takes", self.in_structure())
         check_structure(f"{type(self).__name__} gives", self.out_structure())
-
-    @abc.abstractmethod
-    def mv(self, x: PyTree) -> PyTree:
-        """`A x`."""
-
-    @abc.abstractmethod
-    def rmv(self, y: PyTree) -> PyTree:
-        """`A^H y`, with `Re <A x, y> = Re <x, A^H y>`."""
-
-    @abc.abstractmethod
-    def in_structure(self) -> Structure:
-        """Shapes and dtypes of x."""
-
-    @abc.abstractmethod
-    def out_structure(self) -> Structure:
-        """Shapes and dtypes of A x."""
-
-    def norm_bounds(self) -> tuple[Scalar, Scalar]:
-        """`(lower, upper)` with `lower <= |A| <= upper`; upper is inf where none is known.
-
-        This default reads off a small operator, and tries vectors on a large one (`_bracket.py`).
-        A subclass with a formula, or with a cheap bound, gives it here.
-        """
-        return bracket(self.mv, self.rmv, self.in_structure(), self.out_structure())
-
-    def rounding(self) -> float:
-        """A static c with `|fl(A x) - A x| <= c u |A| |x|`, u the unit roundoff; inf if unknown."""
-        return float("inf")
-
-    def rounding_norm(self) -> Scalar:
-        """A C with `|fl(A x) - A x| <= C u |x|`, by default `rounding() |A|`; inf if unknown."""
-        return self.rounding() * self.norm_bounds()[1]
-
-    def row_gram(self) -> PyTree | None:
-        """The g with `A A^H = diag(g)` (a scalar or an array that broadcasts), or None."""
-        return None
-
-    def column_gram(self) -> PyTree | None:
-        """The g with `A^H A = diag(g)`, or None."""
-        return None
 
     @property
     def H(self) -> "AbstractLinearOperator":
@@ -189,8 +148,8 @@ class Composed(AbstractLinearOperator):
         (low_a, a), (low_b, b) = self.left.norm_bounds(), self.right.norm_bounds()
         lower, upper = jnp.zeros_like(product(a, b)), product(a, b)
         for gram, low, high in (
-            (_multiple(self.right.row_gram()), low_a, a),
-            (_multiple(self.left.column_gram()), low_b, b),
+            (multiple(self.right.row_gram()), low_a, a),
+            (multiple(self.left.column_gram()), low_b, b),
         ):
             if gram is not None:
                 size = jnp.sqrt(gram)
@@ -291,6 +250,20 @@ class Scaled(AbstractLinearOperator):
     def column_gram(self):
         return _scale_gram(self.scalar, self.op.column_gram())
 
+    def absolute_sums(self):
+        sums, size = self.op.absolute_sums(), jnp.abs(self.scalar)
+        return jax.tree.map(lambda v: size.astype(v.dtype) * v, sums)
+
+    def kernel(self):
+        return self.op.kernel()
+
+    def least_gain(self):
+        gain = self.op.least_gain()
+        return None if gain is None else jnp.abs(self.scalar).astype(gain.dtype) * gain
+
+    def gram_solve(self, r: PyTree) -> PyTree:
+        return tree_scale(1 / jnp.abs(self.scalar) ** 2, self.op.gram_solve(r))
+
 
 def check_operators(name: str, ops) -> None:
     """TypeError for what is no operator."""
@@ -321,12 +294,6 @@ def _operator(value) -> AbstractLinearOperator:
     if not isinstance(value, AbstractLinearOperator):
         raise TypeError(f"an operator can be added to an operator, but not to {type(value)}")
     return value
-
-
-def _multiple(gram: PyTree | None) -> Scalar | None:
-    """The g of `g I`, where a Gram diagonal is one number."""
-    leaves = jax.tree.leaves(gram)
-    return leaves[0] if len(leaves) == 1 and leaves[0].ndim == 0 else None
 
 
 def _times(scalar: Array, tree: PyTree) -> PyTree:

@@ -5,12 +5,7 @@ from jaxip.problems._analysis import AnalysisLasso as AnalysisLasso
 from jaxip.problems._analysis import AnalysisQCBP as AnalysisQCBP
 from jaxip.problems._analysis import AnalysisSRLasso as AnalysisSRLasso
 from jaxip.problems._enclosure import is_enclosed as is_enclosed
-from jaxip.problems._kernel import blocks as blocks
-from jaxip.problems._kernel import carrier as carrier
-from jaxip.problems._kernel import kernel as kernel
-from jaxip.problems._kernel import least_gain as least_gain
-from jaxip.problems._kernel import preimage as preimage
-from jaxip.problems._kernel import solve_gram as solve_gram
+from jaxip.problems._lifted import AbstractLifted as AbstractLifted
 from jaxip.problems._problem import AbstractProblem as AbstractProblem
 from jaxip.problems._problem import Part as Part
 from jaxip.problems._synthesis import QCBP as QCBP

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 
 from jaxip._arguments import check_kind, number
 from jaxip._checks import describe, same_shapes
-from jaxip._numerics import promoting
+from jaxip._numerics import modulus, promoting
 from jaxip._tree import tree_add, tree_norm, tree_scale, tree_sub, tree_vdot
 from jaxip._types import Flag, PyTree, Scalar
-from jaxip.functionals import L1, AbstractFunctional, AbstractNorm
+from jaxip.functionals import L1, AbstractFunctional, AbstractNorm, GroupL2, SeparableSum
 from jaxip.operators import AbstractLinearOperator, Stack, check_operator
 from jaxip.problems import _enclosure as enclosure
 from jaxip.problems._constraint import (
@@ -23,14 +23,7 @@ from jaxip.problems._constraint import (
     support,
 )
 from jaxip.problems._fidelity import AbstractFidelity, Ball, Norm, Squared, data_conj_prox
-from jaxip.problems._kernel import (
-    image_of,
-    is_plain,
-    least_gain,
-    observe,
-    preimage,
-    with_image,
-)
+from jaxip.problems._lifted import gain_of, image_of, is_plain, observe, with_image
 from jaxip.problems._numbers import check_numbers, sound_numbers
 from jaxip.problems._problem import AbstractProblem, Part, move_to_ball, proof_uses_norm
 from jaxip.problems._seen import dot, off_kernel, seen_kernel, times
@@ -41,7 +34,7 @@ class AbstractAnalysis(AbstractProblem):
 
     The constraint C is None, `NonNegative()` or a finite `Box`; a `Stack` as D with a
     `SeparableSum` as norm adds up regularisers. A D whose unknown is more than the image (TGV)
-    says so in `_kernel.py`.
+    is an `AbstractLifted`.
     """
 
     A: eqx.AbstractVar[AbstractLinearOperator]
@@ -116,13 +109,24 @@ class AbstractAnalysis(AbstractProblem):
     def residual_dual(self, x: PyTree, y: PyTree) -> PyTree:
         data = self.fidelity.dual_of(self.residual(x, y))
         back = tree_scale(-1.0, self.data_operator.rmv(data))
-        return data, preimage(self.D, back)
+        return data, self.D.preimage(back)
 
     def parts(self) -> tuple[Part, ...]:
         bounded = is_plain(self.D) and is_bounded(self.constraint)
         data = Part("A", self.data_operator, proof_uses_norm(self.data_operator) or not bounded)
-        gain = None if bounded else lambda x: least_gain(self.D) * off_kernel(self.D, x)
+        gain = None if bounded else lambda x: gain_of(self.D) * off_kernel(self.D, x)
         return data, Part("D", self.D, proof_uses_norm(self.D), gain)
+
+    def coefficients(self, x: PyTree):
+        parts = self.D.mv(x)
+        if isinstance(self.norm, SeparableSum):
+            return [(modulus(v), op) for v, op in zip(parts, self.D.blocks(), strict=True)]
+        if isinstance(self.norm, GroupL2):
+            return [(GroupL2(1.0, self.norm.axis).terms(parts), None)]
+        return [(modulus(parts), self.D)]
+
+    def multiplied(self, factors: PyTree) -> AbstractProblem:
+        return eqx.tree_at(lambda p: p.norm, self, self.norm.multiplied(factors))
 
     def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], PyTree, Scalar]:
         data, sparse = self._balance(z)
@@ -182,7 +186,7 @@ class AbstractAnalysis(AbstractProblem):
             shift = times(dot(basis, lack), seen)
             data = tree_add(data, shift)
             lack = tree_sub(lack, self.data_operator.rmv(shift))
-        return data, tree_add(sparse, preimage(self.D, lack))
+        return data, tree_add(sparse, self.D.preimage(lack))
 
     def _imbalance(self, data: PyTree, sparse: PyTree, unit: float) -> Scalar:
         left = enclosure.norm(self._lack(self._pull(data, sparse)), unit)
@@ -196,7 +200,7 @@ class AbstractAnalysis(AbstractProblem):
             return jnp.asarray(farthest(self.constraint, self.D.in_structure().shape))
         size = tree_norm(y)
         value = self.fidelity.value(size) if most is None else most
-        least = self.regulariser_weight * self.norm.smallest_weight() * least_gain(self.D)
+        least = self.regulariser_weight * self.norm.smallest_weight() * gain_of(self.D)
         varying = value / least
         like = jax.eval_shape(self.data_operator.rmv, y)
         parts = seen_kernel(self.D, self.data_operator, like)

@@ -19,7 +19,7 @@ from jaxip._tree import (
     tree_where,
     tree_zeros,
 )
-from jaxip._types import Flag, PyTree, Scalar
+from jaxip._types import Array, Flag, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 from jaxip.problems import _enclosure as enclosure
 from jaxip.problems._fidelity import AbstractFidelity, Ball
@@ -90,6 +90,17 @@ class AbstractProblem(Module):
     @abc.abstractmethod
     def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], PyTree, Scalar]:
         """The dual that the bound hands to each of `parts`, the residual left, and its scale."""
+
+    def coefficients(self, x: PyTree) -> list[tuple[Array, AbstractLinearOperator | None]]:
+        """The moduli that the regulariser adds up, each with the operator behind it, if any.
+
+        Raises: ValueError where there are none to reweight.
+        """
+        raise ValueError(f"no rule to reweight a {type(self).__name__}")
+
+    def multiplied(self, factors: PyTree) -> "AbstractProblem":
+        """The problem with the weight of each of these multiplied by a positive factor."""
+        raise ValueError(f"no rule to reweight a {type(self).__name__}")
 
     @abc.abstractmethod
     def prox(self, x: PyTree, step: Scalar) -> PyTree:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxip._arguments import number, numbers
 from jaxip._checks import describe, fits, same_shapes
+from jaxip._numerics import modulus
 from jaxip._tree import tree_norm, tree_vdot
 from jaxip._types import Array, Flag, Float, PyTree, Scalar
 from jaxip.functionals import L1
@@ -23,6 +24,7 @@ class AbstractSynthesis(AbstractProblem):
     """`min_x sum_i w_i |x_i| + phi(|A W^H x - y|)`; without a synthesis W, x is the image."""
 
     A: eqx.AbstractVar[AbstractLinearOperator]
+    weights: eqx.AbstractVar[Float[Array, "..."]]
     synthesis: eqx.AbstractVar[AbstractLinearOperator | None]
 
     @property
@@ -75,6 +77,12 @@ class AbstractSynthesis(AbstractProblem):
     def parts(self) -> tuple[Part, ...]:
         name = "A" if self.synthesis is None else "(A W^H)"
         return (Part(name, self.K, proof_uses_norm(self.K)),)
+
+    def coefficients(self, x: Array):
+        return [(modulus(x), self.synthesis)]
+
+    def multiplied(self, factors: PyTree) -> AbstractProblem:
+        return eqx.tree_at(lambda p: p.weights, self, self.weights * factors)
 
     def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], PyTree, Scalar]:
         size = tree_norm(z)

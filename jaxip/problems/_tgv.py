@@ -17,15 +17,7 @@ from jaxip.operators import (
     image_shape,
 )
 from jaxip.problems._analysis import AnalysisLasso, AnalysisQCBP
-from jaxip.problems._kernel import (
-    blocks,
-    image_of,
-    kernel,
-    least_gain,
-    observe,
-    preimage,
-    with_image,
-)
+from jaxip.problems._lifted import AbstractLifted
 
 
 class FirstOf(AbstractLinearOperator):
@@ -57,7 +49,7 @@ class FirstOf(AbstractLinearOperator):
         return self.op.row_gram()
 
 
-class GeneralisedDifferences(AbstractLinearOperator):
+class GeneralisedDifferences(AbstractLifted):
     """`(x, w) -> (grad x - w, E w)`, or `(grad x - w, E w, S x)` with an `extra` operator S.
 
     Without S the kernel is the affine images with their gradients: what TGV does not penalise.
@@ -70,7 +62,7 @@ class GeneralisedDifferences(AbstractLinearOperator):
     extra: AbstractLinearOperator | None = None
 
     def __check_init__(self):
-        if self.extra is not None and kernel(self.extra):
+        if self.extra is not None and self.extra.kernel():
             name = type(self.extra).__name__
             raise ValueError(f"TGV beside {name}: that has a kernel, so no bound is known")
 
@@ -115,6 +107,45 @@ class GeneralisedDifferences(AbstractLinearOperator):
     def rounding(self) -> float:
         rest = 0.0 if self.extra is None else self.extra.rounding()
         return max(self.gradient.rounding(), self.symmetrised.rounding(), rest) + 3
+
+    def observe(self, A: AbstractLinearOperator) -> AbstractLinearOperator:
+        return FirstOf(A)
+
+    def image_of(self, x: PyTree) -> PyTree:
+        return x[0]
+
+    def with_image(self, x: PyTree, image: PyTree) -> PyTree:
+        return image, x[1]
+
+    def blocks(self):
+        pair = self.gradient, self.symmetrised
+        return pair if self.extra is None else (*pair, self.extra)
+
+    def kernel(self):
+        if self.extra is not None:
+            return ()
+        shape = self.shape
+        coordinates = [_along(_centred(n), a, shape) for a, n in enumerate(shape) if n > 1]
+        images = [jnp.ones(shape), *(jnp.asarray(np.broadcast_to(c, shape)) for c in coordinates)]
+        return tuple((image, self.gradient.mv(image)) for image in images)
+
+    def preimage(self, lack: PyTree) -> PyTree:
+        """`-z_1 + E^H z_2` is the lack of w, so that of x leaves `grad^H E^H z_2 (+ S^H z_3)`."""
+        image, field = lack
+        left = image + self.gradient.rmv(field)
+        if self.extra is not None:
+            tensor = jnp.zeros_like(self.symmetrised.mv(field))
+            return -field, tensor, self.extra.preimage(left)
+        tensor = integrate(left)
+        return self.symmetrised.rmv(tensor) - field, tensor
+
+    def least_gain(self) -> Scalar | None:
+        """From `|x| <= c |(grad x - w, E w)|` off the kernel, `|w| <= |grad x - w| + |grad||x|`."""
+        size = float(np.sqrt(4 * len(self.shape)))
+        if self.extra is not None:
+            gain = self.extra.least_gain()
+            return None if gain is None else 1 / ((1 + size) / gain + 1)
+        return jnp.asarray(1 / ((1 + size) * _inverse_norm(self.shape) * np.sqrt(1 + size**2) + 1))
 
 
 @door
@@ -171,57 +202,6 @@ def _second_order(A, alpha1, alpha0, analysis, weights):
             )
         norms = *norms, extra
     return GeneralisedDifferences(shape, extra=analysis), SeparableSum(*norms)
-
-
-@observe.register
-def _(D: GeneralisedDifferences, A: AbstractLinearOperator) -> AbstractLinearOperator:
-    return FirstOf(A)
-
-
-@image_of.register
-def _(D: GeneralisedDifferences, x: PyTree) -> PyTree:
-    return x[0]
-
-
-@with_image.register
-def _(D: GeneralisedDifferences, x: PyTree, image: PyTree) -> PyTree:
-    return image, x[1]
-
-
-@blocks.register
-def _(D: GeneralisedDifferences) -> tuple:
-    pair = D.gradient, D.symmetrised
-    return pair if D.extra is None else (*pair, D.extra)
-
-
-@kernel.register
-def _(D: GeneralisedDifferences) -> tuple:
-    if D.extra is not None:
-        return ()
-    coordinates = [_along(_centred(n), a, D.shape) for a, n in enumerate(D.shape) if n > 1]
-    images = [jnp.ones(D.shape), *(jnp.asarray(np.broadcast_to(c, D.shape)) for c in coordinates)]
-    return tuple((image, D.gradient.mv(image)) for image in images)
-
-
-@preimage.register
-def _(D: GeneralisedDifferences, lack: PyTree) -> PyTree:
-    """`-z_1 + E^H z_2` is the lack of w, so that of x leaves `grad^H E^H z_2 (+ S^H z_3)`."""
-    image, field = lack
-    left = image + D.gradient.rmv(field)
-    if D.extra is not None:
-        tensor = jnp.zeros_like(D.symmetrised.mv(field))
-        return -field, tensor, preimage(D.extra, left)
-    tensor = integrate(left)
-    return D.symmetrised.rmv(tensor) - field, tensor
-
-
-@least_gain.register
-def _(D: GeneralisedDifferences) -> Scalar:
-    """From `|x| <= c |(grad x - w, E w)|` off the kernel, and `|w| <= |grad x - w| + |grad||x|`."""
-    size = float(np.sqrt(4 * len(D.shape)))
-    if D.extra is not None:
-        return 1 / ((1 + size) / least_gain(D.extra) + 1)
-    return jnp.asarray(1 / ((1 + size) * _inverse_norm(D.shape) * np.sqrt(1 + size**2) + 1))
 
 
 def integrate(s: Array) -> Array:

@@ -5,7 +5,6 @@ are nearly parallel. An active-set method is exact up to rounding once the suppo
 """
 
 from collections.abc import Callable
-from functools import singledispatch
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -16,7 +15,6 @@ from jaxip._tree import tree_where
 from jaxip._types import Array, Count, Flag, Float, PyTree, Scalar
 from jaxip.problems import AbstractProblem, Lasso, SRLasso
 from jaxip.solvers._branch import run_if
-from jaxip.solvers._dense import entries
 from jaxip.solvers._loop import Progress
 from jaxip.solvers._status import Status
 
@@ -45,24 +43,12 @@ def finish(problem: AbstractProblem, y: PyTree, progress: Progress) -> Progress:
     return eqx.tree_at(lambda p: p.pair, progress, tree_where(better, pair, (x, z)))
 
 
-@singledispatch
-def _active_set(problem) -> Callable | None:
+def _active_set(problem: AbstractProblem) -> Callable | None:
     """`(x, y) -> (minimiser, found)`, or None."""
-    return None
-
-
-@_active_set.register
-def _(problem: Lasso) -> Callable | None:
-    return _rule(problem, _squared_target)
-
-
-@_active_set.register
-def _(problem: SRLasso) -> Callable | None:
-    return _rule(problem, _norm_target)
-
-
-def _rule(problem, target) -> Callable | None:
-    matrix = entries(problem.K)
+    if not isinstance(problem, Lasso | SRLasso):
+        return None
+    target = _squared_target if isinstance(problem, Lasso) else _norm_target
+    matrix = problem.K.entries()
     if matrix is None or jnp.iscomplexobj(matrix) or matrix.shape[1] > LARGEST:
         return None
     weights = jnp.broadcast_to(problem.regulariser.weights, matrix.shape[1:])

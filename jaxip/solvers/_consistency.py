@@ -42,7 +42,7 @@ class Contradiction(IntEnum):
             f"relative defect {defect:.1e}",
             Contradiction.linear: f"{name} is not linear: relative defect {defect:.1e}",
             Contradiction.norm: f"|{name} v| is {defect:.3g} times what norm_bounds() states",
-            Contradiction.analysis: f"kernel or solve_gram of {name} is wrong: a dual of it was "
+            Contradiction.analysis: f"kernel or gram_solve of {name} is wrong: a dual of it was "
             f"found to {defect:.1e} only",
             Contradiction.gain: f"least_gain of {name} is {defect:.3g} times |{name} x| / |x|",
             Contradiction.weight: "a weight is not finite and positive, or a radius negative, or "

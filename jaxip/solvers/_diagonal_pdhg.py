@@ -10,7 +10,6 @@ from jaxip._checks import check_input, check_positive, is_concrete
 from jaxip._numerics import scaled
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub
 from jaxip._types import PyTree, Scalar
-from jaxip.operators import absolute_sums
 from jaxip.problems import AbstractAnalysis, AbstractProblem, AnalysisLasso, Lasso
 from jaxip.solvers._pdhg import (
     PDHGState,
@@ -54,18 +53,18 @@ class DiagonalPDHG(AbstractSolver):
         *,
         relaxation: float | None = None,
     ) -> "DiagonalPDHG":
-        """`sums` are upper bounds of the row and column sums of `|K|`, by `absolute_sums`.
+        """`sums` are upper bounds of the row and column sums of `|K|`, by `K.absolute_sums()`.
 
         Raises: TypeError for another problem, ValueError where the sums are not known.
         """
         cls.require(problem)
-        rows, columns = absolute_sums(problem.K) if sums is None else _checked(sums, problem)
+        rows, columns = _own_sums(problem) if sums is None else _checked(sums, problem)
         return cls(_inverse(columns), _dual_steps(problem, rows), relaxation)
 
     def check(self, problem):
         """Raises: ValueError where the known sums show `|S^(1/2) K T^(1/2)|` may exceed 1."""
         try:
-            rows, columns = absolute_sums(problem.K)
+            rows, columns = _own_sums(problem)
         except ValueError:
             return
         largest = [_largest(s, v) for s, v in ((self.sigma, rows), (self.tau, columns))]
@@ -104,10 +103,18 @@ class DiagonalPDHG(AbstractSolver):
         return _times(root(self.tau), x), _times(root(self.sigma), z)
 
 
+def _own_sums(problem: AbstractProblem) -> tuple[PyTree, PyTree]:
+    """Those of K. Raises: ValueError where they are not known."""
+    sums = problem.K.absolute_sums()
+    if sums is None:
+        raise ValueError(f"the row and column sums of |{type(problem.K).__name__}| are not known")
+    return sums
+
+
 def _checked(sums, problem: AbstractProblem) -> tuple[PyTree, PyTree]:
     """The pair (rows, columns). Raises: TypeError, or ValueError where the shapes do not fit."""
     if not isinstance(sums, tuple) or len(sums) != 2:
-        takes = "a pair (rows, columns) as of operators.absolute_sums"
+        takes = "a pair (rows, columns) as of K.absolute_sums()"
         raise TypeError(f"sums takes {takes}, but got {given(sums)}")
     sides = problem.K.out_structure(), problem.K.in_structure()
     real = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, jnp.finfo(s.dtype).dtype), sides)

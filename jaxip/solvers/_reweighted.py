@@ -1,19 +1,14 @@
 """Iterative reweighting: a 1-norm whose weights follow the last solution, level by level."""
 
-from functools import singledispatch
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import as_scalar, check_positive
-from jaxip._numerics import modulus
 from jaxip._signature import door
 from jaxip._types import Array, PyTree, Scalar
-from jaxip.functionals import L1, AbstractNorm, GroupL2, SeparableSum
-from jaxip.operators import Shearlet, UndecimatedWavelet, Wavelet
-from jaxip.problems import AbstractAnalysis, AbstractProblem, AbstractSynthesis, blocks
+from jaxip.problems import AbstractProblem
 from jaxip.solvers._solve import solve
 from jaxip.solvers._status import Solution
 
@@ -50,63 +45,18 @@ def reweighted(
     if num_rounds < 1:
         raise ValueError(f"num_rounds = {num_rounds}, but it must be at least 1")
     pair = options.pop("start", None) or problem.start(problem.check_data(y))
-    now, rounds = with_factors(problem, _ones(problem)), []
+    now, rounds = problem.multiplied(_ones(problem)), []
     for _ in range(num_rounds):
         solution = solve(now, y, start=pair, **options)
         rounds.append(Round(now, solution))
         pair = solution.x, solution.dual
-        now = with_factors(problem, factors(problem, solution.x, eps))
+        now = problem.multiplied(factors(problem, solution.x, eps))
     return tuple(rounds)
-
-
-@singledispatch
-def with_factors(problem, values: PyTree) -> AbstractProblem:
-    """`problem` with the weights of its norm multiplied by `values`."""
-    raise ValueError(f"no rule to reweight a {type(problem).__name__}")
-
-
-@with_factors.register
-def _(problem: AbstractAnalysis, values: PyTree) -> AbstractProblem:
-    return eqx.tree_at(lambda p: p.norm, problem, multiplied(problem.norm, values))
-
-
-@with_factors.register
-def _(problem: AbstractSynthesis, values: PyTree) -> AbstractProblem:
-    weights = problem.weights * values  # type: ignore
-    return eqx.tree_at(lambda p: p.weights, problem, weights)
-
-
-@singledispatch
-def multiplied(norm, values: PyTree) -> AbstractNorm:
-    """The norm with its weights multiplied, one positive factor an entry or a group."""
-    raise ValueError(f"no rule to reweight a {type(norm).__name__}")
-
-
-@multiplied.register
-def _(norm: L1, values: Array) -> AbstractNorm:
-    return L1(norm.weights * values)
-
-
-@multiplied.register
-def _(norm: GroupL2, values: Array) -> AbstractNorm:
-    return GroupL2(norm.weight * values, norm.axis)
-
-
-@multiplied.register
-def _(norm: SeparableSum, values: PyTree) -> AbstractNorm:
-    if not any(isinstance(g, L1) for g in norm.norms):
-        raise ValueError("no norm to reweight: of a sum only the 1-norms are")
-    return SeparableSum(
-        *(
-            multiplied(g, v) if isinstance(g, L1) else g
-            for g, v in zip(norm.norms, values, strict=True)
-        )
-    )
 
 
 def factors(problem: AbstractProblem, x: PyTree, eps: Scalar) -> PyTree:
     """`e / (|c_i| + e)` for the coefficients of x, in (0, 1]."""
-    parts = [_factor(size, _levels(op, size), eps) for size, op in _sizes(problem, x)]
+    parts = [_factor(size, _levels(op, size), eps) for size, op in problem.coefficients(x)]
     return tuple(parts) if len(parts) > 1 else parts[0]
 
 
@@ -124,27 +74,6 @@ def _ones(problem: AbstractProblem) -> PyTree:
     return factors(problem, x, jnp.ones(()))
 
 
-def _sizes(problem: AbstractProblem, x: PyTree) -> list[tuple[Array, PyTree]]:
-    """The moduli of the coefficients with the operator behind them, part by part."""
-    if isinstance(problem, AbstractSynthesis):
-        return [(modulus(x), problem.synthesis)]
-    if not isinstance(problem, AbstractAnalysis):
-        raise ValueError(f"no rule to reweight a {type(problem).__name__}")
-    parts, norm = problem.D.mv(x), problem.norm
-    if isinstance(norm, SeparableSum):
-        return [(modulus(v), op) for v, op in zip(parts, blocks(problem.D), strict=True)]
-    if isinstance(norm, GroupL2):
-        return [(GroupL2(1.0, norm.axis).terms(parts), None)]
-    return [(modulus(parts), problem.D)]
-
-
-@singledispatch
 def _levels(op, size: Array) -> np.ndarray:
-    return np.zeros((1,) * size.ndim, int)
-
-
-@_levels.register(Wavelet)
-@_levels.register(Shearlet)
-@_levels.register(UndecimatedWavelet)
-def _(op, size: Array) -> np.ndarray:
-    return np.asarray(op.level_map())
+    levels = None if op is None else op.level_map()
+    return np.zeros((1,) * size.ndim, int) if levels is None else np.asarray(levels)

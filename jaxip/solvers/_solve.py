@@ -15,7 +15,6 @@ from jaxip._types import PyTree, Scalar, Structure
 from jaxip.problems import AbstractAnalysis, AbstractProblem, Lasso, is_enclosed
 from jaxip.solvers._adjoint import AbstractAdjoint
 from jaxip.solvers._closing import close
-from jaxip.solvers._dense import entries
 from jaxip.solvers._door import (
     check_extras,
     check_goal,
@@ -52,7 +51,7 @@ def _(problem: AbstractAnalysis, norm=None) -> AbstractSolver:
 
 @default_solver.register
 def _(problem: Lasso, norm=None) -> AbstractSolver:
-    matrix = entries(problem.K)
+    matrix = problem.K.entries()
     if norm is None and matrix is not None and matrix.shape[1] > WIDE:
         if not jnp.iscomplexobj(matrix):
             return WorkingSet.for_problem(problem)

@@ -37,7 +37,7 @@ def check_operator(
     allowed; the bracket of `norm_bounds` against the singular value (small A) or vectors found;
     structures, dtypes, Gram diagonals, the rounding constants (where there are such, and 64-bit
     arrays), the error for a wrong shape. All else that a proof may use, where it is stated:
-    `absolute_sums`, and the rules of `jaxip.problems` for an analysis operator (`_proof.py`). A
+    `absolute_sums`, and the rules of an analysis operator (`_proof.py`). A
     linear map between complex spaces must be complex-linear. Small operators are read off
     entirely, others at random vectors and by iteration.
     """

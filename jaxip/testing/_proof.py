@@ -1,8 +1,8 @@
 """Whether what a proof takes from an operator holds: its kernel, its gains, its sums of moduli.
 
-The rules of `jaxip.problems` for an analysis operator D are stated apart from D. They are measured
-on a small D against its matrix, on a large one at vectors that an iteration finds. `D^H D` is what
-`mv` and `rmv` give; nothing is taken from one rule to judge another.
+The rules of an analysis operator D are measured on a small D against its matrix, on a large one at
+vectors that an iteration finds. `D^H D` is what `mv` and `rmv` give; nothing is taken from one rule
+to judge another.
 """
 
 import equinox as eqx
@@ -13,20 +13,18 @@ from jax.scipy.sparse.linalg import cg
 
 from jaxip._tree import from_real, to_real
 from jaxip._types import Array, Structure
-from jaxip.operators import absolute_sums
-from jaxip.problems import carrier, kernel, least_gain, preimage, solve_gram
 from jaxip.testing._table import Row, ratio
 
 ROUNDS, STEPS = 4, 400  # of inverse iteration, and of the conjugate gradients in each
-TRIED = 6  # vectors that solve_gram and preimage are tried on
-NAMES = {"solve_gram": "solve_gram: D^H D s = r", "preimage": "preimage: D^H z = lack"}
+TRIED = 6  # vectors that gram_solve and preimage are tried on
+NAMES = {"gram_solve": "gram_solve: D^H D s = r", "preimage": "preimage: D^H z = lack"}
 
 
 def proof_rows(A, xs: np.ndarray, matrix: np.ndarray | None, norm: float, allowed: float):
     """The rows of the rules that are stated for `A`; xs are real coordinates, norm is `|A|`."""
     rows = _sum_rows(A, xs, matrix, norm, allowed)
-    rules = (least_gain, solve_gram, preimage)
-    if not kernel(A) and not any(_known(rule, A, xs[0]) for rule in rules):
+    solves = (A.gram_solve, A.preimage)
+    if not A.kernel() and A.least_gain() is None and not any(_known(f, A, xs[0]) for f in solves):
         return rows
     found = _measured(A, xs, matrix is None)
     found = jax.tree.map(lambda v: np.asarray(v, np.float64), found)
@@ -36,10 +34,9 @@ def proof_rows(A, xs: np.ndarray, matrix: np.ndarray | None, norm: float, allowe
 
 
 def _known(rule, A, x) -> bool:
-    """Whether the rule answers for A: the default ones say ValueError where they do not."""
-    arguments = () if rule is least_gain else (from_real(jnp.asarray(x), A.in_structure()),)
+    """Whether the rule answers for A: the default one says ValueError where it does not."""
     try:
-        jax.eval_shape(lambda *v: rule(A, *v), *arguments)
+        jax.eval_shape(rule, from_real(jnp.asarray(x), A.in_structure()))
     except ValueError:
         return False
     return True
@@ -49,21 +46,22 @@ def _known(rule, A, x) -> bool:
 def _measured(A, xs, large: bool) -> dict:
     """The kernel in orthonormal real coordinates, and what each rule gives off it."""
     into = A.in_structure()
-    image = lambda v: to_real(carrier(A).mv(from_real(v, into)))
+    image = lambda v: to_real(A.carrier().mv(from_real(v, into)))
     back = lambda z: to_real(A.rmv(z))
-    basis = _basis(kernel(A), into)
+    basis = _basis(A.kernel(), into)
     whole = basis if len(basis) == 0 else jnp.linalg.qr(basis.T)[0].T
     off = lambda v: v - whole.T @ (whole @ v)
     asked = jax.vmap(off)(jax.vmap(off)(xs[:TRIED]))
-    given = lambda rule: jax.vmap(lambda r: rule(A, from_real(r, into)))(asked)
-    solved = given(solve_gram) if _known(solve_gram, A, xs[0]) else None
-    duals = given(preimage) if _known(preimage, A, xs[0]) else None
-    gain = least_gain(A) if _known(least_gain, A, xs[0]) else None
+    given = lambda rule: jax.vmap(lambda r: rule(from_real(r, into)))(asked)
+    solved, duals = (
+        given(rule) if _known(rule, A, xs[0]) else None for rule in (A.gram_solve, A.preimage)
+    )
+    gain = A.least_gain()
     flat = lambda trees: None if trees is None else jax.vmap(to_real)(trees)
     return {
         "kernel": basis, "kernel images": jax.vmap(image)(basis), "asked": asked,
-        "solve_gram": None if solved is None else jax.vmap(lambda s: back(A.mv(s)))(solved),
-        "solve_gram size": flat(solved),
+        "gram_solve": None if solved is None else jax.vmap(lambda s: back(A.mv(s)))(solved),
+        "gram_solve size": flat(solved),
         "preimage": None if duals is None else jax.vmap(back)(duals),
         "preimage size": flat(duals),
         "gain": gain, "lowest": None if gain is None or not large else _lowest(A, xs[0], off),
@@ -115,7 +113,7 @@ def _kernel_rows(found, matrix, norm: float, allowed: float) -> list[Row]:
 def _solve_row(name: str, found, norm: float, allowed: float) -> Row:
     asked, sizes = found["asked"], np.linalg.norm(found[f"{name} size"], axis=1)
     wrong = np.linalg.norm(found[name] - asked, axis=1)
-    power = 2 if name == "solve_gram" else 1
+    power = 2 if name == "gram_solve" else 1
     scale = np.maximum(norm**power * sizes, np.linalg.norm(asked, axis=1))
     error = max(ratio(float(w), float(s)) for w, s in zip(wrong, scale, strict=True))
     # a preimage is as good as the solve behind it; a proof measures what it leaves
@@ -144,9 +142,8 @@ def _gains_off(matrix: np.ndarray, basis: np.ndarray) -> np.ndarray:
 
 def _sum_rows(A, xs, matrix, norm: float, allowed: float) -> list[Row]:
     """`absolute_sums` against the entries of a small A, against signs tried on a large one."""
-    try:
-        stated = absolute_sums(A)
-    except ValueError:
+    stated = A.absolute_sums()
+    if stated is None:
         return []
     rows, columns = (np.concatenate([np.ravel(v) for v in jax.tree.leaves(s)]) for s in stated)
     into, out = A.in_structure(), A.out_structure()

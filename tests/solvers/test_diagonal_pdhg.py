@@ -33,7 +33,7 @@ def joined():
 )
 def test_the_sums_bound_those_of_the_matrix(make):
     op = make()
-    rows, columns = operators.absolute_sums(op)
+    rows, columns = op.absolute_sums()
     moduli = np.abs(operators.materialise(op))
     rows = np.concatenate([np.ravel(v) for v in (rows if isinstance(rows, tuple) else (rows,))])
     assert np.all(rows >= moduli.sum(axis=1) * (1 - 1e-12))

@@ -7,7 +7,7 @@ import pytest
 
 import jaxip as ip
 from jaxip import functionals, operators, problems, solvers
-from jaxip.solvers._reweighted import factors, with_factors
+from jaxip.solvers._reweighted import factors
 
 pytestmark = pytest.mark.x64
 
@@ -48,7 +48,7 @@ def test_weights_follow_the_levels(getkey):
     x = jnp.where(jnp.asarray(W.level_map()) == 1, 0, x)  # a level of zeros keeps its weights
     per_level = jnp.asarray([0.5, 1.0, 2.0])[W.level_map()]
     problem = problems.QCBP(A, 0.1, synthesis=W, weights=per_level)
-    now = with_factors(problem, factors(problem, x, jnp.asarray(0.2)))
+    now = problem.multiplied(factors(problem, x, jnp.asarray(0.2)))
     want = by_hand(np.asarray(x), W.level_map(), 0.2) * np.asarray(per_level)
     np.testing.assert_allclose(now.regulariser.weights, want, rtol=1e-12)
     assert now.radius == problem.radius
@@ -58,7 +58,7 @@ def test_beside_tgv_only_the_shearlets_are_reweighted(getkey):
     S = operators.Shearlet(SHAPE, (1, 1))
     problem = problems.TGV(operators.Identity(SHAPE), 0.1, 0.2, analysis=S, weights=0.05)
     x = operators.random_like(problem.K.in_structure(), getkey())
-    move = jax.jit(lambda v: with_factors(problem, factors(problem, v, jnp.asarray(0.1))))
+    move = jax.jit(lambda v: problem.multiplied(factors(problem, v, jnp.asarray(0.1))))
     now = move(x)
     assert isinstance(now.norm, functionals.SeparableSum)
     first, second, third = now.norm.norms

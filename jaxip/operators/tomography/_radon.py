@@ -68,6 +68,11 @@ class AbstractProjector(AbstractLinearOperator):
         lengths = jnp.sqrt(1 + slope**2)
         return _by_planes(lambda v: apply("spread", self.shape, v * lengths, start, slope, beam), y)
 
+    def absolute_sums(self):
+        # lengths of lines in pixels: no entry is negative
+        like = lambda s: jnp.ones(s.shape, s.dtype)
+        return self.mv(like(self.in_structure())).real, self.rmv(like(self.out_structure())).real
+
     def in_structure(self) -> Structure:
         return jax.ShapeDtypeStruct(self.shape, self._nominal())
 

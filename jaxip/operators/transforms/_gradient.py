@@ -44,6 +44,16 @@ class Gradient(AbstractLinearOperator):
         inverse = self._inverse_spectrum()
         return by_planes(lambda p: inverse_dct(dct(p) * jnp.asarray(inverse, p.dtype)), r)
 
+    def kernel(self):
+        return (jnp.ones(self.shape),)
+
+    def least_gain(self):
+        return jnp.asarray(2 * np.sin(np.pi / (2 * max(self.shape))))
+
+    def absolute_sums(self):
+        rows = jnp.full(self.out_structure().shape, 2.0)
+        return rows, jnp.full(self.shape, 2.0 * len(self.shape))
+
     def in_structure(self) -> Structure:
         return image_structure(self.shape, self.dtype)
 
