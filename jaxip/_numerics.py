@@ -3,13 +3,14 @@
 import functools
 from collections.abc import Callable
 from functools import partial, reduce
+from typing import cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._types import Array, PyTree
+from jaxip._types import Array, Function, PyTree
 
 
 def abs2(z: Array) -> Array:
@@ -120,7 +121,7 @@ def times(a: Array, b: Array) -> Array:
     return a.astype(kind) * b.astype(kind)
 
 
-def promoting(function: Callable) -> Callable:
+def promoting(function: Function) -> Function:
     """`function` under JAX's standard promotion: real times complex, count times number.
 
     For what works inside with dtypes of its own, where the caller has set 'strict'.
@@ -131,7 +132,7 @@ def promoting(function: Callable) -> Callable:
         with jax.numpy_dtype_promotion("standard"):
             return function(*args, **kwargs)
 
-    return inside
+    return cast(Function, inside)
 
 
 def planewise(function: Callable[..., Array], *arrays: Array) -> Array:

@@ -10,7 +10,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ import numpy as np
 
 from jaxip._arguments import as_count, check_flag, given
 from jaxip._checks import as_integers
+from jaxip._types import Function
 
 WORDS = {
     "AbstractLinearOperator": ("an operator", "operators.Matrix(array) makes one of a matrix"),
@@ -37,7 +38,7 @@ class Kind(NamedTuple):
     check: Callable[[str, Any], None]
 
 
-def door(function: Callable) -> Callable:
+def door(function: Function) -> Function:
     """`function` behind a look at its arguments. Raises: TypeError, ValueError, in one line."""
 
     @functools.wraps(function)
@@ -45,7 +46,7 @@ def door(function: Callable) -> Callable:
         check_arguments(function, args, kwargs)
         return function(*args, **kwargs)
 
-    return checked
+    return cast(Function, checked)
 
 
 def check_arguments(function: Callable, args: tuple, kwargs: dict) -> None:

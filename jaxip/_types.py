@@ -1,6 +1,7 @@
 """Array types shared by every layer."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import jax
 from jaxtyping import Array, Bool, Complex, Float, Inexact, Int, PRNGKeyArray
@@ -11,6 +12,7 @@ Scalar = Float[Array, ""]
 Count = Int[Array, ""]
 Flag = Bool[Array, ""]
 ShapeDtype = jax.ShapeDtypeStruct
+Function = TypeVar("Function", bound=Callable)  # of a decorator that keeps the signature
 
 __all__ = [
     "Array",
@@ -19,6 +21,7 @@ __all__ = [
     "Count",
     "Flag",
     "Float",
+    "Function",
     "Inexact",
     "Int",
     "PRNGKeyArray",
