@@ -11,7 +11,7 @@ from jaxip._types import Count, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 from jaxip.problems import AbstractAnalysis, AbstractProblem
 from jaxip.solvers._pdhg import check_optional, equalised, mean_weight, start_weight
-from jaxip.solvers._solver import AbstractSolver
+from jaxip.solvers._solver import AbstractSolver, operator_norm
 
 
 class ADMMState(eqx.Module):
@@ -43,6 +43,8 @@ class ADMM(AbstractSolver):
     Source: Gabay and Mercier (1976); Boyd, Parikh, Chu, Peleato and Eckstein (2011).
     """
 
+    learned = ("norm", "damping")
+
     norm: Scalar = eqx.field(converter=number("norm"))
     damping: Scalar = eqx.field(converter=number("damping"), default=0.1)
     omega: Scalar | None = eqx.field(converter=optional_number("omega"), default=None)
@@ -55,11 +57,9 @@ class ADMM(AbstractSolver):
         check_optional("omega", self.omega)
 
     @classmethod
-    def for_problem(
-        cls, problem: AbstractProblem, norm: float | Scalar | None = None, **options
-    ) -> "ADMM":
-        """`norm` is of K, and only scales the penalties."""
-        return cls(cls.problem_norm(problem, norm), **options)
+    def steps_for(cls, problem, norm):
+        """The bound of `|K|`."""
+        return {"norm": operator_norm(problem.K, norm)}
 
     def check(self, problem):
         """Nothing: any penalties converge."""

@@ -8,10 +8,9 @@ from jaxip._arguments import count, number
 from jaxip._checks import check_positive
 from jaxip._tree import tree_axpy, tree_norm, tree_sub, tree_where
 from jaxip._types import Count, PyTree, Scalar
-from jaxip.problems import AbstractProblem
 from jaxip.solvers._halpern import check_shares
 from jaxip.solvers._pdhg import mean_weight, pair_norm, primal_dual_step, start_weight
-from jaxip.solvers._solver import AbstractSolver, check_steps
+from jaxip.solvers._solver import AbstractSolver, check_steps, equal_steps
 
 
 class AverageState(eqx.Module):
@@ -43,6 +42,8 @@ class AverageRestarts(AbstractSolver):
     Source: Applegate et al. (2021), arXiv 2106.04756; Applegate, Hinder, Lu and Lubin (2023).
     """
 
+    learned = ("tau", "sigma")
+
     tau: Scalar = eqx.field(converter=number("tau"))
     sigma: Scalar = eqx.field(converter=number("sigma"))
     sufficient: Scalar = eqx.field(converter=number("sufficient"), default=0.2)
@@ -56,16 +57,9 @@ class AverageRestarts(AbstractSolver):
         check_shares(self.sufficient, self.necessary, self.artificial)
 
     @classmethod
-    def for_problem(
-        cls,
-        problem: AbstractProblem,
-        norm: float | Scalar | None = None,
-        *,
-        inner: int = 8,
-    ) -> "AverageRestarts":
-        """`tau = sigma = 1 / |K|`. Raises: ValueError where no bound of `|K|` is known."""
-        size = cls.problem_norm(problem, norm)
-        return cls(1 / size, 1 / size, inner=inner)
+    def steps_for(cls, problem, norm):
+        """`tau = sigma = 1 / |K|`."""
+        return equal_steps(problem, norm)
 
     def check(self, problem):
         check_steps(self, (self.tau, self.sigma), problem.K, "tau * sigma * |K|^2")

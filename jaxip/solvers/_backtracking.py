@@ -4,9 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from jaxip._numerics import abs2
-from jaxip._signature import door
-from jaxip._types import PyTree, Scalar
-from jaxip.problems import AbstractProblem, Lasso
+from jaxip._types import PyTree
+from jaxip.problems import Lasso
 from jaxip.solvers._momentum import Momentum, accept, propose, rest
 from jaxip.solvers._solver import AbstractSolver
 
@@ -28,16 +27,7 @@ class BacktrackingFISTA(AbstractSolver):
     """
 
     takes = (Lasso,)
-
-    @classmethod
-    @door
-    def for_problem(
-        cls, problem: AbstractProblem, norm: float | Scalar | None = None
-    ) -> "BacktrackingFISTA":
-        """`norm` is not used. Raises: TypeError where the problem is not a Lasso."""
-        solver = cls()
-        solver.check(problem)
-        return solver
+    learned = None
 
     def check(self, problem):
         """Raises: TypeError where the problem is not a Lasso."""

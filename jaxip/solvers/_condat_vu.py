@@ -37,6 +37,7 @@ class CondatVu(AbstractSolver):
     """
 
     takes = (AnalysisLasso,)
+    learned = ("curvature", "norm")
     curvature: Scalar = eqx.field(converter=number("curvature"))
     norm: Scalar = eqx.field(converter=number("norm"))
     omega: Scalar | None = eqx.field(converter=optional_number("omega"), default=None)
@@ -48,13 +49,11 @@ class CondatVu(AbstractSolver):
         check_optional("omega", self.omega)
 
     @classmethod
-    def for_problem(
-        cls, problem: AbstractProblem, norm: float | Scalar | None = None, **options
-    ) -> "CondatVu":
-        """`norm` is of A. Raises: TypeError for another problem, ValueError without a bound."""
+    def steps_for(cls, problem, norm):
+        """The curvature of the data term, from `norm` or the bound of `|A|`, and that of `|D|`."""
         analysis = _squared(problem)
         size = operator_norm(analysis.data_operator, norm)
-        return cls(SAFETY * size * size, operator_norm(analysis.D, None), **options)
+        return {"curvature": SAFETY * size * size, "norm": operator_norm(analysis.D, None)}
 
     def steps(self, omega: Scalar) -> tuple[Scalar, Scalar]:
         """`(tau, sigma)` at this primal weight."""

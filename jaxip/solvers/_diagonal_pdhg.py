@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxip._arguments import check_tree, count, given, optional_number
-from jaxip._checks import check_input, check_positive, is_concrete
+from jaxip._arguments import check_tree, count, optional_number
+from jaxip._checks import check_positive, is_concrete
 from jaxip._numerics import scaled
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub
 from jaxip._types import PyTree, Scalar
@@ -33,6 +33,7 @@ class DiagonalPDHG(AbstractSolver):
     """
 
     takes = (Lasso, AnalysisLasso)
+    learned = ("tau", "sigma")
     tau: PyTree
     sigma: PyTree
     relaxation: Scalar | None = eqx.field(converter=optional_number("relaxation"), default=None)
@@ -46,20 +47,10 @@ class DiagonalPDHG(AbstractSolver):
                 check_positive(name, leaf)
 
     @classmethod
-    def for_problem(
-        cls,
-        problem: AbstractProblem,
-        sums: tuple[PyTree, PyTree] | None = None,
-        *,
-        relaxation: float | None = None,
-    ) -> "DiagonalPDHG":
-        """`sums` are upper bounds of the row and column sums of `|K|`, by `K.absolute_sums()`.
-
-        Raises: TypeError for another problem, ValueError where the sums are not known.
-        """
-        cls.require(problem)
-        rows, columns = _own_sums(problem) if sums is None else _checked(sums, problem)
-        return cls(_inverse(columns), _dual_steps(problem, rows), relaxation)
+    def steps_for(cls, problem, norm):
+        """From `K.absolute_sums()`; `norm` is of no use. Raises: ValueError without them."""
+        rows, columns = _own_sums(problem)
+        return {"tau": _inverse(columns), "sigma": _dual_steps(problem, rows)}
 
     def check(self, problem):
         """Raises: ValueError where the known sums show `|S^(1/2) K T^(1/2)|` may exceed 1."""
@@ -109,16 +100,6 @@ def _own_sums(problem: AbstractProblem) -> tuple[PyTree, PyTree]:
     if sums is None:
         raise ValueError(f"the row and column sums of |{type(problem.K).__name__}| are not known")
     return sums
-
-
-def _checked(sums, problem: AbstractProblem) -> tuple[PyTree, PyTree]:
-    """The pair (rows, columns). Raises: TypeError, or ValueError where the shapes do not fit."""
-    if not isinstance(sums, tuple) or len(sums) != 2:
-        takes = "a pair (rows, columns) as of K.absolute_sums()"
-        raise TypeError(f"sums takes {takes}, but got {given(sums)}")
-    sides = problem.K.out_structure(), problem.K.in_structure()
-    real = jax.tree.map(lambda s: jax.ShapeDtypeStruct(s.shape, jnp.finfo(s.dtype).dtype), sides)
-    return check_input("sums", real, sums)
 
 
 def _dual_prox(problem: AbstractProblem, z: PyTree, sigma: PyTree, y: PyTree) -> PyTree:

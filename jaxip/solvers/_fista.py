@@ -8,7 +8,7 @@ from jaxip._checks import check_nonnegative, check_positive, is_concrete
 from jaxip._tree import tree_axpy, tree_scale, tree_sub, tree_vdot, tree_where
 from jaxip._types import PyTree, Scalar
 from jaxip.problems import AbstractProblem, Lasso
-from jaxip.solvers._solver import AbstractSolver, check_steps
+from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
 
 
 class ISTAState(eqx.Module):
@@ -22,15 +22,16 @@ class ISTA(AbstractSolver):
     """`x+ = prox_tau(x - tau A^H (A x - y))`; needs `tau |A|^2 < 2`, takes `1 / |A|^2`."""
 
     takes = (Lasso,)
+    learned = ("tau",)
     tau: Scalar = eqx.field(converter=number("tau"))
 
     def __check_init__(self):
         check_positive("tau", self.tau)
 
     @classmethod
-    def for_problem(cls, problem: Lasso, norm: float | Scalar | None = None) -> "ISTA":
-        """`tau = 1 / |A|^2`. Raises: TypeError where the data term is not squared."""
-        return cls(_step_size(cls, problem, norm))
+    def steps_for(cls, problem, norm):
+        """`tau = 1 / |A|^2`."""
+        return _step_size(problem, norm)
 
     def check(self, problem):
         check_steps(self, (self.tau,), problem.K, "tau * |A|^2", 2)
@@ -69,6 +70,7 @@ class FISTA(AbstractSolver):
     """
 
     takes = (Lasso,)
+    learned = ("tau",)
     tau: Scalar = eqx.field(converter=number("tau"))
     convexity: Scalar = eqx.field(converter=number("convexity"), default=0.0)
 
@@ -79,11 +81,9 @@ class FISTA(AbstractSolver):
             raise ValueError(f"tau * convexity = {float(self.tau * self.convexity):g} must be < 1")
 
     @classmethod
-    def for_problem(
-        cls, problem: Lasso, norm: float | Scalar | None = None, *, convexity: float = 0.0
-    ) -> "FISTA":
-        """`tau = 1 / |A|^2`. Raises: TypeError where the data term is not squared."""
-        return cls(_step_size(cls, problem, norm), convexity)
+    def steps_for(cls, problem, norm):
+        """`tau = 1 / |A|^2`."""
+        return _step_size(problem, norm)
 
     def check(self, problem):
         check_steps(self, (self.tau,), problem.K, "tau * |A|^2")
@@ -116,6 +116,6 @@ def _forward_backward(problem: AbstractProblem, y: PyTree, x: PyTree, tau: Scala
     return problem.prox(tree_axpy(1.0, descent, x), tau), residual
 
 
-def _step_size(solver: type[AbstractSolver], problem: Lasso, norm) -> Scalar:
-    size = solver.problem_norm(problem, norm)
-    return 1 / (size * size)
+def _step_size(problem: AbstractProblem, norm: float | Scalar | None) -> dict[str, Scalar]:
+    size = operator_norm(problem.K, norm)
+    return {"tau": 1 / (size * size)}

@@ -7,9 +7,8 @@ from jaxip._arguments import number
 from jaxip._checks import check_positive, is_concrete
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub, tree_where
 from jaxip._types import Count, PyTree, Scalar
-from jaxip.problems import AbstractProblem
 from jaxip.solvers._pdhg import mean_weight, pair_norm, primal_dual_step, start_weight
-from jaxip.solvers._solver import AbstractSolver, check_steps
+from jaxip.solvers._solver import AbstractSolver, check_steps, equal_steps
 
 
 class HalpernState(eqx.Module):
@@ -37,6 +36,8 @@ class Halpern(AbstractSolver):
     Source: Lu and Yang (2024), arXiv 2407.16144; tests and weight: Applegate et al. (2021).
     """
 
+    learned = ("tau", "sigma")
+
     tau: Scalar = eqx.field(converter=number("tau"))
     sigma: Scalar = eqx.field(converter=number("sigma"))
     sufficient: Scalar = eqx.field(converter=number("sufficient"), default=0.2)
@@ -49,10 +50,9 @@ class Halpern(AbstractSolver):
         check_shares(self.sufficient, self.necessary, self.artificial)
 
     @classmethod
-    def for_problem(cls, problem: AbstractProblem, norm: float | Scalar | None = None) -> "Halpern":
-        """`tau = sigma = 1 / |K|`. Raises: ValueError where no bound of `|K|` is known."""
-        size = cls.problem_norm(problem, norm)
-        return cls(1 / size, 1 / size)
+    def steps_for(cls, problem, norm):
+        """`tau = sigma = 1 / |K|`."""
+        return equal_steps(problem, norm)
 
     def check(self, problem):
         check_steps(self, (self.tau, self.sigma), problem.K, "tau * sigma * |K|^2")

@@ -41,6 +41,7 @@ class NESTA(AbstractSolver):
     """
 
     takes = (AnalysisQCBP,)
+    learned = ("norm",)
     norm: Scalar = eqx.field(converter=number("norm"))
     r: Scalar = eqx.field(converter=number("r"), default=float(np.exp(-1)))
     zeta: Scalar = eqx.field(converter=number("zeta"), default=1e-2)
@@ -52,13 +53,9 @@ class NESTA(AbstractSolver):
         check_between("r", self.r, 0, 1)
 
     @classmethod
-    def for_problem(
-        cls, problem: AbstractProblem, norm: float | Scalar | None = None, **options
-    ) -> "NESTA":
-        """`norm` is of D. Raises: TypeError for another problem, ValueError without a bound."""
-        solver = cls(operator_norm(_analysis(problem).D, norm), **options)
-        solver.check(problem)
-        return solver
+    def steps_for(cls, problem, norm):
+        """The bound of `|D|`."""
+        return {"norm": operator_norm(_analysis(problem).D, norm)}
 
     def check(self, problem):
         """Raises: ValueError where the constraint has no formula for its projection."""

@@ -13,7 +13,7 @@ from jaxip._tree import tree_add, tree_norm, tree_scale, tree_size, tree_where, 
 from jaxip._types import Array, Count, Float, PyTree, Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._pdhg import primal_dual_step
-from jaxip.solvers._solver import AbstractSolver, check_steps
+from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
 
 
 class GridState(eqx.Module):
@@ -58,6 +58,8 @@ class ParameterFree(AbstractSolver):
     Source: Adcock, Colbrook and Neyra-Nesterenko (2025); arXiv 2301.02268.
     """
 
+    learned = None
+
     norm: Scalar = eqx.field(converter=number("norm"))
     alpha0: Scalar | None = eqx.field(converter=optional_number("alpha0"), default=None)
     kappa: Scalar | None = eqx.field(converter=optional_number("kappa"), default=None)
@@ -85,11 +87,9 @@ class ParameterFree(AbstractSolver):
             check_nonnegative(name, getattr(self, name))
 
     @classmethod
-    def for_problem(
-        cls, problem: AbstractProblem, norm: float | Scalar | None = None, **options
-    ) -> "ParameterFree":
-        """With the bound of `|K|`. Raises: ValueError where none is known."""
-        return cls(cls.problem_norm(problem, norm), **options)
+    def steps_for(cls, problem, norm):
+        """The bound of `|K|`."""
+        return {"norm": operator_norm(problem.K, norm)}
 
     def check(self, problem):
         check_steps(self, (1 / self.norm, 1 / self.norm), problem.K, "|K|^2 / norm^2")
@@ -246,7 +246,7 @@ def Sharp(
     """
     check_positive("alpha", alpha)
     options = {"unit": 1.0, "reach": 0, "betas": 1} | options
-    return ParameterFree.for_problem(problem, norm, alpha0=alpha, beta0=beta, **options)
+    return ParameterFree.for_problem(problem, norm=norm, alpha0=alpha, beta0=beta, **options)
 
 
 def _exponents(reach: int, betas: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from jaxip._checks import check_positive
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem
-from jaxip.solvers._solver import AbstractSolver, check_steps
+from jaxip.solvers._solver import AbstractSolver, check_steps, equal_steps
 
 
 class PDHGState(eqx.Module):
@@ -39,6 +39,8 @@ class PDHG(AbstractSolver):
     Source: Chambolle and Pock (2011), algorithm 1; relaxation: Condat (2013), theorem 3.3.
     """
 
+    learned = ("tau", "sigma")
+
     tau: Scalar = eqx.field(converter=number("tau"))
     sigma: Scalar = eqx.field(converter=number("sigma"))
     relaxation: Scalar | None = eqx.field(converter=optional_number("relaxation"), default=None)
@@ -52,18 +54,9 @@ class PDHG(AbstractSolver):
         check_optional("omega", self.omega)
 
     @classmethod
-    def for_problem(
-        cls,
-        problem: AbstractProblem,
-        norm: float | Scalar | None = None,
-        *,
-        relaxation: float | None = None,
-        omega: float | None = None,
-        balance_until: int = 512,
-    ) -> "PDHG":
-        """`tau = sigma = 1 / |K|`. Raises: ValueError where no bound of `|K|` is known."""
-        size = cls.problem_norm(problem, norm)
-        return cls(1 / size, 1 / size, relaxation, omega, balance_until)
+    def steps_for(cls, problem, norm):
+        """`tau = sigma = 1 / |K|`."""
+        return equal_steps(problem, norm)
 
     def check(self, problem):
         check_steps(self, (self.tau, self.sigma), problem.K, "tau * sigma * |K|^2")

@@ -5,13 +5,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._arguments import as_count, check_between, check_kind, count, number
+from jaxip._arguments import check_between, check_kind, count, number
 from jaxip._checks import check_nonnegative, check_positive
 from jaxip._tree import tree_add, tree_norm, tree_scale, tree_where, tree_zeros
 from jaxip._types import Count, PyTree, Scalar
-from jaxip.problems import AbstractProblem
 from jaxip.solvers._pdhg import PDHG, primal_dual_step
-from jaxip.solvers._solver import AbstractSolver, check_steps
+from jaxip.solvers._solver import AbstractSolver, check_steps, equal_steps
 
 
 class RestartedState(eqx.Module):
@@ -39,6 +38,8 @@ class Restarted(AbstractSolver):
     Source: Colbrook, Antun and Hansen (2022), theorem 3; arXiv 2101.08286.
     """
 
+    learned = ("tau", "sigma")
+
     tau: Scalar = eqx.field(converter=number("tau"))
     sigma: Scalar = eqx.field(converter=number("sigma"))
     norm: Scalar = eqx.field(converter=number("norm"))
@@ -54,18 +55,10 @@ class Restarted(AbstractSolver):
         check_between("nu", self.nu, 0, 1)
 
     @classmethod
-    def for_problem(
-        cls,
-        problem: AbstractProblem,
-        norm: float | Scalar | None = None,
-        *,
-        inner_steps: int = 40,
-        nu: float = float(np.exp(-1)),
-        delta: float = 1e-9,
-    ) -> "Restarted":
-        """`tau = sigma = 1 / |K|`. Raises: ValueError where no bound of `|K|` is known."""
-        size = cls.problem_norm(problem, norm)
-        return cls(1 / size, 1 / size, size, nu, delta, inner_steps)
+    def steps_for(cls, problem, norm):
+        """`tau = sigma = 1 / |K|`, and the bound of `|K|` itself."""
+        steps = equal_steps(problem, norm)
+        return steps | {"norm": 1 / steps["tau"]}
 
     def check(self, problem):
         check_steps(self, (self.tau, self.sigma), problem.K, "tau * sigma * |K|^2")
@@ -123,6 +116,7 @@ class Polished(AbstractSolver):
     FIRENET resets its dual and cannot prove itself; balanced PDHG steps from its pair can.
     """
 
+    learned = ("tau", "sigma")
     first: AbstractSolver
     second: AbstractSolver
     switch: int = eqx.field(static=True, converter=count("switch", 0), default=320)
@@ -132,13 +126,10 @@ class Polished(AbstractSolver):
             check_kind(name, solver, AbstractSolver, "a solver")
 
     @classmethod
-    def for_problem(
-        cls, problem: AbstractProblem, norm: float | Scalar | None = None, *, restarts: int = 8
-    ) -> "Polished":
-        """`restarts` restarts of FIRENET with 40 inner steps, then PDHG."""
-        as_count("restarts", restarts)
-        first = Restarted.for_problem(problem, norm)
-        return cls(first, PDHG.for_problem(problem, norm), restarts * first.inner_steps)
+    def steps_for(cls, problem, norm):
+        """FIRENET and PDHG with their own steps."""
+        kinds = {"first": Restarted, "second": PDHG}
+        return {name: kind.for_problem(problem, norm=norm) for name, kind in kinds.items()}
 
     def check(self, problem):
         for solver in (self.first, self.second):

@@ -41,12 +41,12 @@ def default_solver(problem, norm: float | Scalar | None = None) -> AbstractSolve
 
     Halpern's restarted iteration; over-relaxed PDHG for analysis and TV; FISTA for a Lasso.
     """
-    return Halpern.for_problem(problem, norm)
+    return Halpern.for_problem(problem, norm=norm)
 
 
 @default_solver.register
 def _(problem: AbstractAnalysis, norm=None) -> AbstractSolver:
-    return PDHG.for_problem(problem, norm, relaxation=1.8)
+    return PDHG.for_problem(problem, norm=norm, relaxation=1.8)
 
 
 @default_solver.register
@@ -55,7 +55,7 @@ def _(problem: Lasso, norm=None) -> AbstractSolver:
     if norm is None and matrix is not None and matrix.shape[1] > WIDE:
         if not jnp.iscomplexobj(matrix):
             return WorkingSet.for_problem(problem)
-    return FISTA.for_problem(problem, norm)
+    return FISTA.for_problem(problem, norm=norm)
 
 
 @promoting

@@ -2,7 +2,7 @@
 
 import abc
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax.numpy as jnp
 
@@ -18,9 +18,35 @@ ROUNDED = 8.0  # in eps: what the product of steps may exceed its limit by
 
 
 class AbstractSolver(Module):
-    """`init`, then `step` after `step`: at most one K and one K^H each, pure, no tolerance."""
+    """`init`, then `step` after `step`: at most one K and one K^H each, pure, no tolerance.
+
+    `takes` are the problems that it solves; `learned` the fields that training changes where its
+    steps are unrolled, None where they are chosen by the iteration itself.
+    """
 
     takes: ClassVar[tuple[type[AbstractProblem], ...]] = (AbstractProblem,)
+    learned: ClassVar[tuple[str, ...] | None] = ()
+
+    @classmethod
+    def for_problem(
+        cls, problem: AbstractProblem, *, norm: float | Scalar | None = None, **fields: Any
+    ) -> Self:
+        """The solver with steps that fit the problem.
+
+        `norm` is used instead of the upper bound of `|K|` (or of the operator that the steps come
+        from) that is known; `fields` are set as they are given.
+        Raises: TypeError for a problem that this solver does not take, ValueError where no bound
+        is known or the steps break the condition of convergence.
+        """
+        cls.require(problem)
+        solver = cls(**({**cls.steps_for(problem, norm), **fields}))
+        solver.check(problem)
+        return solver
+
+    @classmethod
+    def steps_for(cls, problem: AbstractProblem, norm: float | Scalar | None) -> dict[str, Any]:
+        """The fields that follow from the problem, for `for_problem`."""
+        return {}
 
     @classmethod
     def require(cls, problem: AbstractProblem) -> None:
@@ -31,12 +57,6 @@ class AbstractSolver(Module):
                 f"{cls.__name__} needs {wanted}, but got {given(problem)}; solve(problem, y) "
                 "chooses a solver that fits"
             )
-
-    @classmethod
-    def problem_norm(cls, problem: AbstractProblem, norm: float | Scalar | None) -> Scalar:
-        """`operator_norm` of K, for a problem that this solver takes."""
-        cls.require(problem)
-        return operator_norm(problem.K, norm)
 
     @abc.abstractmethod
     def check(self, problem: AbstractProblem) -> None:
@@ -99,6 +119,12 @@ def operator_norm(op: AbstractLinearOperator, norm: float | Scalar | None) -> Sc
             "once for all, as in interop.from_pylops(op, norm=(lower, upper))"
         )
     return jnp.where(upper > 0, upper, 1)
+
+
+def equal_steps(problem: AbstractProblem, norm: float | Scalar | None) -> dict[str, Any]:
+    """`tau = sigma = 1 / |K|`."""
+    size = operator_norm(problem.K, norm)
+    return {"tau": 1 / size, "sigma": 1 / size}
 
 
 def check_solver(solver, problem: AbstractProblem) -> None:

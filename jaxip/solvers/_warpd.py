@@ -1,6 +1,7 @@
 """WARPd: accelerated primal-dual iterations with known sharpness, the dual carried along."""
 
 import math
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from jaxip._tree import tree_add, tree_norm, tree_scale, tree_where, tree_zeros
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers._pdhg import primal_dual_step
-from jaxip.solvers._solver import AbstractSolver, check_steps
+from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
 
 
 class WARPdState(eqx.Module):
@@ -38,6 +39,8 @@ class WARPd(AbstractSolver):
     Source: Colbrook (2022), WARPd; arXiv 2110.12437.
     """
 
+    learned = ("step_size",)
+
     norm: Scalar = eqx.field(converter=number("norm"))
     C1: Scalar = eqx.field(converter=number("C1"))
     C2: Scalar = eqx.field(converter=number("C2"))
@@ -57,23 +60,29 @@ class WARPd(AbstractSolver):
     def for_problem(
         cls,
         problem: AbstractProblem,
-        norm: float | Scalar | None = None,
         *,
+        norm: float | Scalar | None = None,
         C1: float,
         C2: float,
         delta: float,
-        **options,
+        **fields: Any,
     ) -> "WARPd":
         """With `inner_steps = ceil(2 C1 C2 |K| / (step_size nu))`, the number of the theorem."""
-        size = cls.problem_norm(problem, norm)
-        if "inner_steps" not in options:
+        cls.require(problem)
+        size = operator_norm(problem.K, norm)
+        if "inner_steps" not in fields:
             if not is_concrete(size):
                 raise ValueError("WARPd: give inner_steps where |K| is traced")
             for name, value in (("C1", C1), ("C2", C2)):
                 check_positive(name, value)
-            rate = options.get("step_size", 1.0) * options.get("nu", math.exp(-1))
-            options["inner_steps"] = math.ceil(2 * C1 * C2 * float(size) / rate)
-        return cls(size, C1, C2, delta, **options)
+            rate = fields.get("step_size", 1.0) * fields.get("nu", math.exp(-1))
+            fields["inner_steps"] = math.ceil(2 * C1 * C2 * float(size) / rate)
+        return super().for_problem(problem, norm=size, C1=C1, C2=C2, delta=delta, **fields)
+
+    @classmethod
+    def steps_for(cls, problem, norm):
+        """The bound of `|K|`."""
+        return {"norm": operator_norm(problem.K, norm)}
 
     def check(self, problem):
         step = self.step_size / self.norm

@@ -36,15 +36,9 @@ class WorkingSet(AbstractSolver):
     """
 
     takes = (Lasso,)
+    learned = None
     capacity: int = eqx.field(static=True, converter=count("capacity"), default=128)
     inner_steps: int = eqx.field(static=True, converter=count("inner_steps"), default=200)
-
-    @classmethod
-    def for_problem(cls, problem: Lasso, *, capacity: int = 128, inner_steps: int = 200):
-        """Raises: TypeError where the problem is not a Lasso with a dense matrix."""
-        solver = cls(capacity, inner_steps)
-        solver.check(problem)
-        return solver
 
     def check(self, problem):
         self.require(problem)

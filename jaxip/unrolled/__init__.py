@@ -11,6 +11,5 @@ from jaxip.unrolled._lista import AbstractLISTA as AbstractLISTA
 from jaxip.unrolled._lista import TiLISTA as TiLISTA
 from jaxip.unrolled._selection import selective_threshold as selective_threshold
 from jaxip.unrolled._selection import support_schedule as support_schedule
-from jaxip.unrolled._unrolled import LEARNED as LEARNED
 from jaxip.unrolled._unrolled import Unrolled as Unrolled
 from jaxip.unrolled._unrolled import unroll as unroll

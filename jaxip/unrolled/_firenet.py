@@ -5,7 +5,7 @@ from jaxip._signature import door
 from jaxip._types import Scalar
 from jaxip.problems import AbstractProblem
 from jaxip.solvers import Restarted
-from jaxip.unrolled._unrolled import LEARNED, Unrolled, unroll
+from jaxip.unrolled._unrolled import Unrolled, unroll
 
 
 @door
@@ -17,7 +17,7 @@ def firenet(
     norm: float | Scalar | None = None,
     delta: float = 1e-9,
     checkpoint: bool = False,
-    learned: tuple[str, ...] | None = LEARNED,
+    learned: tuple[str, ...] | None = None,
 ) -> Unrolled:
     """`restarts` restarts of `inner_steps` layers; untrained, it is `solvers.Restarted`.
 
@@ -30,7 +30,7 @@ def firenet(
     Source: Colbrook, Antun and Hansen (2022), theorem 3.
     """
     as_count("restarts", restarts)
-    solver = Restarted.for_problem(problem, norm, inner_steps=inner_steps, delta=delta)
+    solver = Restarted.for_problem(problem, norm=norm, inner_steps=inner_steps, delta=delta)
     layers = restarts * inner_steps
     return unroll(solver, problem, layers, checkpoint=checkpoint, learned=learned)
 

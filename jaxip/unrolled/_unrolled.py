@@ -18,7 +18,7 @@ from jaxip.operators import AbstractLinearOperator, check_replaces
 from jaxip.problems import AbstractProblem
 from jaxip.solvers import AbstractSolver, check_solver, default_solver
 
-LEARNED = ("tau", "sigma", "weight", "weights", "radius")
+WEIGHTS = ("weight", "weights", "radius")  # of a problem
 
 
 class Unrolled(Module):
@@ -26,8 +26,9 @@ class Unrolled(Module):
 
     `layers` is the solver and `problem` the problem, whose arrays (operators excepted) have a
     leading axis of length `num_layers`, one entry per layer; where `tied` they have none and every
-    layer uses the same. `learned` names the arrays that training changes; None stands for all but
-    the operators, which are never trained. Steps and weights are learned as they are: a rate that
+    layer uses the same. `learned` names the arrays that training changes; None stands for the
+    steps of the solver (its own `learned`) and the weights of the problem. Operators are never
+    trained. Steps and weights are learned as they are: a rate that
     takes them below zero is too large. `checkpoint` keeps the state before every
     `sqrt(num_layers)`-th layer for the backward pass and computes each stretch between them again:
     the memory of `2 sqrt(num_layers)` layers for one more forward pass. `inline` writes the layers
@@ -42,7 +43,7 @@ class Unrolled(Module):
     tied: bool = eqx.field(static=True, default=False, kw_only=True)
     checkpoint: bool = eqx.field(static=True, default=False, kw_only=True)
     inline: bool = eqx.field(static=True, default=False, kw_only=True)
-    learned: tuple[str, ...] | None = eqx.field(static=True, default=LEARNED, kw_only=True)
+    learned: tuple[str, ...] | None = eqx.field(static=True, default=None, kw_only=True)
 
     def __check_init__(self):
         as_count("num_layers", self.num_layers)
@@ -71,12 +72,15 @@ class Unrolled(Module):
 
     def trainable_mask(self) -> PyTree:
         """True at the arrays that training changes."""
+        names = self.learned
+        if names is None:
+            names = (*(self.layers.learned or ()), *WEIGHTS)
 
         def mark(path, node):
             if _is_operator(node):
                 return jax.tree.map(lambda _: False, node)
             name = jax.tree_util.keystr(path[-1:], simple=True)
-            return is_trainable(node) and (self.learned is None or name in self.learned)
+            return is_trainable(node) and name in names
 
         return jax.tree_util.tree_map_with_path(mark, self, is_leaf=_is_operator)
 
@@ -91,16 +95,24 @@ def unroll(
     tied: bool = False,
     checkpoint: bool = False,
     inline: bool = False,
-    learned: tuple[str, ...] | None = LEARNED,
+    learned: tuple[str, ...] | None = None,
 ) -> Unrolled:
     """The network of `num_layers` steps of `solver` on `problem`: untrained, it equals them.
 
     `solver=None` takes the default one for the problem. With `tied=False` each layer has steps,
-    thresholds and weights of its own. Raises: ValueError where the steps are too long.
+    thresholds and weights of its own; `learned` as in `Unrolled`.
+    Raises: ValueError where the steps are too long, or the solver chooses them as it runs, and
+    `learned` does not say what else is to be trained.
     """
     as_count("num_layers", num_layers)
     step = default_solver(problem) if solver is None else solver
     check_solver(step, problem)
+    if step.learned is None and learned is None:
+        name = type(step).__name__
+        raise ValueError(
+            f"solver: {name} chooses its steps as it runs, so there are none to train; unroll "
+            'another such as PDHG, or say what else is learned, as in learned=("weight",)'
+        )
     if not tied:
         own, shared = _split((step, problem))
         own = jax.tree.map(lambda v: jnp.broadcast_to(v, (num_layers, *v.shape)), own)

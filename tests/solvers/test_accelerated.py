@@ -36,7 +36,7 @@ def errors(problem, y, solver, steps: int) -> np.ndarray:
 def test_strong_convexity_gives_its_rate():
     problem, y = tall()
     convexity = 0.05**2
-    solver = solvers.FISTA.for_problem(problem, 1.0, convexity=convexity)
+    solver = solvers.FISTA.for_problem(problem, norm=1.0, convexity=convexity)
     found = errors(problem, y, solver, 200)
     exact = ip.solve(problem, y, gap=1e-12)
     start = problem.objective(jnp.zeros(20), y) - exact.bound
@@ -62,7 +62,7 @@ def test_backtracking_needs_no_norm(scale):
     steps = {}
     for solver in (
         solvers.BacktrackingFISTA.for_problem(scaled),
-        solvers.FISTA.for_problem(scaled, scale),
+        solvers.FISTA.for_problem(scaled, norm=scale),
     ):
         found = ip.solve(scaled, y, solver=solver, gap=1e-8)
         assert found.gap <= 1e-8

@@ -175,7 +175,7 @@ def test_operator_of_a_closure_is_solved_like_its_matrix():
     op = operators.FunctionOperator(lambda v: matrix @ v, structure_of(matrix[0]))
     weight = parameter_of("SRLasso", A, y, noise)
     problem = problems.SRLasso(op, weight)
-    solver = solvers.PDHG.for_problem(problem, 1.1 * np.linalg.norm(A, 2))
+    solver = solvers.PDHG.for_problem(problem, norm=1.1 * np.linalg.norm(A, 2))
     solution = ip.solve(problem, jnp.asarray(y), solver=solver, gap=1e-6)
     assert solution.status == ip.Status.optimal
     assert "states no rounding constant" in solution.reason

@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxip import networks, operators, problems, solvers, testing, training, unrolled
+from jaxip import functionals, networks, operators, problems, solvers, testing, training, unrolled
 from jaxip._numerics import gradient
 from jaxip._tree import to_float32
 
@@ -129,9 +129,50 @@ def test_only_steps_and_weights_are_learned():
     assert len(jax.tree.leaves(params)) == 4  # tau, sigma, weight, weights
     assert params.problem.A.mask is None and params.layers.relaxation is None
     relaxed = solvers.PDHG.for_problem(problem, relaxation=1.0)
-    everything = unrolled.unroll(relaxed, problem, 3, learned=None)
+    names = ("tau", "sigma", "relaxation", "weight", "weights")
+    everything = unrolled.unroll(relaxed, problem, 3, learned=names)
     params = eqx.filter(everything, networks.trainable(everything))
     assert params.problem.A.mask is None and params.layers.relaxation.shape == (3,)
+
+
+KINDS = [kind for kind in vars(solvers).values()
+         if isinstance(kind, type) and issubclass(kind, solvers.AbstractSolver)
+         and kind is not solvers.AbstractSolver]  # fmt: skip
+
+
+def problem_for(kind):
+    """The first of these that the solver takes, and its data."""
+    matrix = operators.Matrix(jnp.eye(6, 9) + 0.1)
+    D = operators.Gradient((9,), jnp.dtype(float))
+    fitting = [
+        problems.Lasso(matrix, 0.1),
+        problems.AnalysisLasso(matrix, 0.1, D, norm=functionals.GroupL2()),
+        problems.AnalysisQCBP(operators.Diagonal(jnp.ones(9)), 0.1, D, norm=functionals.GroupL2()),
+    ]
+    problem = next(p for p in fitting if isinstance(p, kind.takes))
+    return problem, problem.A @ jnp.asarray([0, 0, 1.0, 1, 1, 0, 0, -1, 0])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_solver_trains_its_steps_or_says_that_it_has_none(kind):
+    problem, y = problem_for(kind)
+    options = {"C1": 1.0, "C2": 1.0, "delta": 0.1} if kind is solvers.WARPd else {}
+    options |= {"switch": 2} if kind is solvers.Polished else {}
+    solver = kind.for_problem(problem, **options)
+    if solver.learned is None:
+        with pytest.raises(ValueError, match=f"{kind.__name__} chooses its steps"):
+            unrolled.unroll(solver, problem, 3)
+        assert unrolled.unroll(solver, problem, 3, learned=("weight",)).learned == ("weight",)
+        return
+    net = unrolled.unroll(solver, problem, 16)
+    params, rest = eqx.partition(net, networks.trainable(net))
+    loss = lambda params: jnp.sum(jnp.abs(eqx.combine(params, rest)(y) - 0.3) ** 2)
+    slopes = jax.grad(loss)(params).layers
+    for name in kind.learned:
+        parts = [s for s in (slopes, getattr(slopes, "first", 0), getattr(slopes, "second", 0))]
+        leaves = jax.tree.leaves([getattr(part, name, None) for part in parts])
+        assert leaves and all(jnp.all(jnp.isfinite(leaf)) for leaf in leaves)
+        assert any(jnp.any(leaf != 0) for leaf in leaves), name
 
 
 def test_a_batch_with_a_mask_per_sample_trains_in_one_trace(getkey):
