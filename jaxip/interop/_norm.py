@@ -22,7 +22,8 @@ def host_bracket(forward, adjoint, native_in, native_out, norm: Norm) -> tuple[S
 
 def given(norm: float | tuple[float, float], dtype) -> tuple[Scalar, Scalar]:
     """`norm` as two leaves. Raises: ValueError unless `0 <= lower <= upper`."""
-    lower, upper = norm if isinstance(norm, tuple) else (norm, norm)
+    pair = (norm, norm) if np.ndim(norm) == 0 else tuple(norm)  # type: ignore[arg-type]
+    lower, upper = pair if len(pair) == 2 else (1.0, 0.0)
     if not 0 <= lower <= upper:
         raise ValueError(f"norm = {norm}, but it is (lower, upper) with 0 <= lower <= upper")
     real = jax.dtypes.canonicalize_dtype(np.finfo(dtype).dtype)

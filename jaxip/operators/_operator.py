@@ -170,7 +170,9 @@ class Composed(AbstractLinearOperator):
     def __check_init__(self):
         a, b = self.left.in_structure(), self.right.out_structure()
         if not same_shapes(a, b):
-            raise ValueError(f"A @ B: A takes {describe(a)}, but B gives {describe(b)}")
+            raise ValueError(
+                f"left @ right: left takes {describe(a)}, but right gives {describe(b)}"
+            )
 
     def mv(self, x: PyTree) -> PyTree:
         return self.left.mv(self.right.mv(x))
@@ -229,7 +231,9 @@ class Sum(AbstractLinearOperator):
             (self.left.out_structure(), self.right.out_structure()),
         ):
             if not same_shapes(a, b):
-                raise ValueError(f"A + B: A has {describe(a)}, but B has {describe(b)}")
+                raise ValueError(
+                    f"left + right: left has {describe(a)}, but right has {describe(b)}"
+                )
 
     def mv(self, x: PyTree) -> PyTree:
         return tree_add(self.left.mv(x), self.right.mv(x))

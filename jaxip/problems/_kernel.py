@@ -5,6 +5,8 @@ from functools import singledispatch
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._checks import check_input
+from jaxip._signature import door
 from jaxip._tree import tree_zeros
 from jaxip._types import Array, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator, Gradient, Shearlet, Stack, check_operator
@@ -75,14 +77,16 @@ def _(D: Stack) -> AbstractLinearOperator:
     return D.ops[_best_block(D)]
 
 
+@door
 @singledispatch
-def preimage(D, lack: PyTree) -> PyTree:
+def preimage(D: AbstractLinearOperator, lack: PyTree) -> PyTree:
     """A z with `D^H z = lack`, for a lack orthogonal to the kernel of D."""
-    return D.mv(solve_gram(D, lack))
+    return D.mv(solve_gram(D, check_input("lack", D.in_structure(), lack)))
 
 
 @preimage.register
 def _(D: Stack, lack: PyTree) -> PyTree:
+    lack = check_input("lack", D.in_structure(), lack)
     zeros = tuple(tree_zeros(op.mv(lack)) for op in D.ops)
     chosen = _best_block(D)
     return tuple(
@@ -91,20 +95,22 @@ def _(D: Stack, lack: PyTree) -> PyTree:
     )
 
 
+@door
 @singledispatch
-def solve_gram(D, r: Array) -> Array:
+def solve_gram(D: AbstractLinearOperator, r: PyTree) -> PyTree:
     """`(D^H D)^+ r`. The default takes `D^H D = g I`, a tight frame."""
+    r = check_input("r", D.in_structure(), r)
     return r / _tight(D).astype(r.real.dtype)
 
 
 @solve_gram.register
 def _(D: Gradient, r: Array) -> Array:
-    return D.gram_solve(r)
+    return D.gram_solve(check_input("r", D.in_structure(), r))
 
 
 @solve_gram.register
 def _(D: Shearlet, r: Array) -> Array:
-    return D.gram_solve(r)
+    return D.gram_solve(check_input("r", D.in_structure(), r))
 
 
 @singledispatch

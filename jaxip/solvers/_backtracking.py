@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax.numpy as jnp
 
+from jaxip._checks import check_positive
 from jaxip._numerics import abs2
 from jaxip._signature import door
 from jaxip._types import PyTree, Scalar
@@ -35,6 +36,8 @@ class BacktrackingFISTA(AbstractSolver):
         cls, problem: AbstractProblem, norm: float | Scalar | None = None
     ) -> "BacktrackingFISTA":
         """`norm` is not used. Raises: TypeError where the problem is not a Lasso."""
+        if norm is not None:
+            check_positive("norm", norm)
         solver = cls()
         solver.check(problem)
         return solver

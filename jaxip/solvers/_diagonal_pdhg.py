@@ -45,6 +45,8 @@ class DiagonalPDHG(AbstractSolver):
             check_tree(name, steps)
             for leaf in jax.tree.leaves(steps):
                 check_positive(name, leaf)
+                if leaf.size == 0:
+                    raise ValueError(f"{name} must hold steps, but is {given(leaf)}")
 
     @classmethod
     def for_problem(
