@@ -114,8 +114,8 @@ def _kind(annotation) -> Kind | None:
 
 def _either(options: list, optional: bool) -> Kind | None:
     """The check of alternatives such as `int | Sequence[int]`: one of them must pass."""
-    kinds = [_kind(option) for option in options]
-    if None in kinds:
+    kinds = [kind for kind in map(_kind, options) if kind is not None]
+    if len(kinds) < len(options):
         return None
     takes = " or ".join(_word(option) for option in options)
     return Kind(optional, functools.partial(_check_either, kinds, takes))
@@ -182,8 +182,9 @@ def _check_class(kinds: tuple[type, ...], name: str, value) -> None:
 
 def _check_members(kinds: tuple[type, ...], member: Kind | None, name: str, values) -> None:
     _check_class(kinds, name, values)
-    pairs = values.items() if isinstance(values, Mapping) else enumerate(values)
-    for key, value in pairs if member else ():
+    if member is None:
+        return
+    for key, value in values.items() if isinstance(values, Mapping) else enumerate(values):
         _check(f"{name}[{key!r}]", value, member)
 
 

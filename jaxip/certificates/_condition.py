@@ -108,7 +108,7 @@ class Feasibility:
 
 
 @door
-def feasibility_condition(A, y: Inexact[Array, "..."], radius: float) -> Feasibility:
+def feasibility_condition(A, y: Inexact[Array | np.ndarray, "..."], radius: float) -> Feasibility:
     """The condition number of feasibility of (P1): size of the problem over distance to infeasible.
 
     No x is feasible iff some unit u has `u^H A = 0` and `|u^H y| > radius`, so the distance is

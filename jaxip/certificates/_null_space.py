@@ -93,7 +93,7 @@ def isometry_limit(sparsities: Sequence[int], weights: Sequence[float]) -> float
     """
     check_positive("sparsities", sparsities)
     check_positive("weights", weights)
-    if not sparsities or len(weights) != len(sparsities):
+    if not 1 <= len(sparsities) == len(weights):
         raise ValueError(f"{len(sparsities)} sparsities but {len(weights)} weights")
     shares = _shares(sparsities, weights)
     kappa = float(np.sum(shares) / np.min(shares))

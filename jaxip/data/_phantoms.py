@@ -199,4 +199,4 @@ def _texture(shape: tuple[int, int], *, key: PRNGKeyArray) -> Array:
 
 def _check_shape(shape: tuple[int, int]) -> None:
     if len(shape) != 2 or min(shape) < 2:
-        raise ValueError(f"shape must be (h, w), at least (2, 2), but is {shape}")
+        raise ValueError(f"an image takes a shape (h, w) of at least (2, 2), but got {shape}")

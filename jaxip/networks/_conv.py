@@ -99,7 +99,7 @@ class Conv2D(nnx.Module):
         as_count("out_channels", out_channels)
         check_positive("gain", gain)
         if as_count("size", size) % 2 == 0:
-            raise ValueError(f"Conv2D takes an odd kernel size, but got size {size}")
+            raise ValueError(f"Conv2D takes an odd kernel size, but got {size}")
         scale = gain / (size * size * in_channels) ** 0.5
         kernel = jax.random.normal(key, (size, size, in_channels, out_channels), jnp.float32)
         self.kernel = nnx.Param(scale * kernel)

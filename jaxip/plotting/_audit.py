@@ -40,7 +40,7 @@ def audit_errors(report: Report, image: int = 0) -> Figure:
     """`|f(y+e) - x| / |x|` against `|e| / |y|`: worst found, random noise, and clean."""
     figure, axis = _axes()
     for index, name in enumerate(report.names):
-        rows = report.rows(name, image)
+        rows: Any = report.rows(name, image)
         radii, color = [100 * r.radius for r in rows], f"C{index}"
         worst, noise = [100 * r.error for r in rows], [100 * r.noise_error for r in rows]
         axis.plot(radii, worst, color=color, marker=MARKERS[index % 10], markersize=5, label=name)
@@ -60,7 +60,7 @@ def audit_ratios(report: Report, image: int = 0) -> Figure:
     """The amplification against `|e| / |y|`: worst found, random noise, and what is allowed."""
     figure, axis = _axes()
     for index, name in enumerate(report.names):
-        rows = report.rows(name, image)
+        rows: Any = report.rows(name, image)
         radii, color = [100 * r.radius for r in rows], f"C{index}"
         worst = [_positive(r.amplification) for r in rows]
         noise = [_positive(r.noise_change / r.radius) for r in rows]

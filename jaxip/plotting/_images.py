@@ -1,9 +1,9 @@
 """Images side by side in one grey window, and their errors with a stated gain."""
 
 import math
-import pathlib
+import os
 from collections.abc import Mapping
-from typing import BinaryIO
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,9 +13,17 @@ from jaxip._signature import door
 from jaxip._types import Inexact
 from jaxip.plotting._style import in_default_style
 
-Images = Mapping[
-    str, Inexact[np.ndarray, "h w"]
-]  # title to image; complex images are shown by their modulus
+# title to image; complex images are shown by their modulus
+Images = Mapping[str, Inexact[np.ndarray, "h w"]]
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """What takes bytes: an open file, `io.BytesIO`."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
 SIZE = 2.6  # inches of the longer side of one panel
 
 
@@ -70,14 +78,14 @@ def error_maps(
 
 @door
 @in_default_style
-def save_figure(path: str | pathlib.Path | BinaryIO, figure: Figure) -> None:
+def save_figure(path: str | os.PathLike | Stream, figure: Figure) -> None:
     """Write the figure; the format follows the suffix (png, svg, pdf), PNG for a stream."""
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=150)  # pyright: ignore[reportArgumentType]
 
 
 @door
 def save_grey(
-    path: str | pathlib.Path | BinaryIO,
+    path: str | os.PathLike | Stream,
     image: Inexact[np.ndarray, "h w"],
     window: tuple[float, float] | None = None,
 ) -> None:
@@ -94,7 +102,7 @@ def save_grey(
         raise ValueError(f"a window takes black < white, but got {low} and {high}")
     # the halves keep white - black finite
     share = (np.clip(shown, low, high) / 2 - low / 2) / (high / 2 - low / 2)
-    Image.fromarray(np.rint(65535 * share).astype(np.uint16)).save(path, format="PNG")
+    Image.fromarray(np.rint(65535 * share).astype(np.uint16)).save(path, format="PNG")  # type: ignore
 
 
 def magnitude(image) -> np.ndarray:

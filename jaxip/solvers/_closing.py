@@ -74,11 +74,11 @@ def _closed(problem, x, duals, y, goal):
         tried = try_parts(problem, x)
 
         def value(z):
-            (parts, *left), findings, lost = problem.part_duals(z), [], 0.0
+            (parts, left, size), findings, lost = problem.part_duals(z), [], 0.0
             for place, (part, dual) in enumerate(zip(tried, parts, strict=True)):
                 finding, off = check_dual(part, dual, place)
                 findings, lost = [*findings, finding], lost + off
-            unsolved = check_balance(tried[-1], *left, len(tried) - 1)
+            unsolved = check_balance(tried[-1], left, size, len(tried) - 1)
             bound, price = problem.dual_value(z, y, unit=UNIT, most=most, lost=lost)
             return jnp.where(jnp.isnan(bound), 0, bound), price, first(*findings, unsolved)
 

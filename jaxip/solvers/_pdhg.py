@@ -118,8 +118,8 @@ def relaxed(state: PDHGState, new, omega: Scalar, rho: Scalar | None) -> PDHGSta
 
 @door
 def primal_dual_step(
-    problem: AbstractProblem, y: PyTree, x: PyTree, z: PyTree, tau: Scalar | float,
-    sigma: Scalar | float,
+    problem: AbstractProblem, y: PyTree, x: PyTree, z: PyTree, tau: Scalar,
+    sigma: Scalar,
 ) -> tuple[PyTree, PyTree]:  # fmt: skip
     """One application of the PDHG map with these steps: the new pair (x, z).
 

@@ -150,7 +150,7 @@ def bernoulli_density(
 
 @door
 def nested_family(
-    weights: Float[Array, "..."], counts: tuple[int, ...], *, key: PRNGKeyArray
+    weights: Float[Array | np.ndarray, "..."], counts: tuple[int, ...], *, key: PRNGKeyArray
 ) -> Float[Array, "m ..."]:
     """One mask for each count, every one within those of larger counts; stacked in that order.
 
