@@ -9,7 +9,7 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import jax
@@ -152,7 +152,7 @@ def _one_kind(option, optional: bool) -> Kind | None:
     if origin in (Mapping, dict):
         member = _kind(inner[1]) if inner else None
         return Kind(optional, functools.partial(_check_members, (Mapping,), member))
-    if isinstance(origin, type) and origin is not object:
+    if isinstance(origin, type) and origin not in (object, Iterable):
         return Kind(optional, functools.partial(_check_class, (origin,)))
     return None
 
