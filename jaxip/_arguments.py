@@ -47,6 +47,22 @@ def check_tree(name: str, tree) -> None:
         raise TypeError(f"{name} takes an array or a tree of arrays, but got {given(tree)}")
 
 
+def check_floating(name: str, tree) -> None:
+    """Raises: ValueError where an array of the tree is empty or holds no floating point."""
+    for leaf in jax.tree.leaves(tree):
+        if not leaf.size or not jnp.issubdtype(leaf.dtype, jnp.inexact):
+            raise ValueError(f"{name} takes floating-point numbers, but got {shown(leaf)}")
+
+
+def check_shapes(name: str, tree) -> None:
+    """Raises: TypeError for what is no array, no jax.ShapeDtypeStruct, and no tree of such."""
+    leaves = jax.tree.leaves(tree)
+    kinds = jax.Array | np.ndarray | jax.ShapeDtypeStruct
+    if not leaves or not all(isinstance(v, kinds) for v in leaves):
+        takes = "jax.ShapeDtypeStruct(shape, dtype) or a tree of such"
+        raise TypeError(f"{name} takes {takes}, but got {given(tree)}")
+
+
 def check_flag(name: str, value) -> None:
     """Raises: TypeError for what is neither True nor False."""
     check_kind(name, value, (bool, np.bool_), "True or False")

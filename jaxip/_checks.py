@@ -165,11 +165,11 @@ def check_finite(name: str, value: PyTree) -> None:
             raise ValueError(f"{name} holds {count} entries that are not finite")
 
 
-def as_sizes(shape) -> tuple[int, ...]:
+def as_sizes(shape, name: str = "shape") -> tuple[int, ...]:
     """`shape` as a tuple of positive ints. Raises: TypeError for an array or a number."""
-    sizes = as_integers("shape", shape)
+    sizes = as_integers(name, shape)
     if min(sizes, default=1) < 1:
-        raise ValueError(f"shape must be a tuple of positive sizes, but is {sizes}")
+        raise ValueError(f"{name} must be a tuple of positive sizes, but is {sizes}")
     return sizes
 
 

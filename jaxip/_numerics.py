@@ -10,9 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._types import Array, Function, PyTree
 
 
+@door
 def abs2(z: Array) -> Array:
     """`|z|^2 = re^2 + im^2`, smooth at 0.
 
@@ -173,6 +175,7 @@ def _even(matrix: Array) -> Array:
     return jnp.pad(matrix, [(0, 0), (0, (1 << (columns - 1).bit_length()) - columns)])
 
 
+@door
 def gradient(function: Callable, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False):
     """`d f / d re + i d f / d im`: the direction of steepest ascent of a real-valued `function`.
 
@@ -189,7 +192,10 @@ def gradient(function: Callable, argnums: int | tuple[int, ...] = 0, *, has_aux:
     return ascent
 
 
-def value_and_gradient(function: Callable, argnums: int | tuple[int, ...] = 0, *, has_aux=False):
+@door
+def value_and_gradient(
+    function: Callable, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
+):
     """`(f, gradient f)` with the convention of `gradient`."""
     evaluate = jax.value_and_grad(function, argnums, has_aux=has_aux)
 

@@ -9,15 +9,15 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 
-from jaxip._arguments import as_count, check_flag, given
+from jaxip._arguments import as_count, check_flag, check_shapes, check_tree, given
 from jaxip._checks import as_integers
 from jaxip._types import Function
 
@@ -95,6 +95,8 @@ def _kind(annotation) -> Kind | None:
     options = _options(annotation)
     optional = type(None) in options
     options = [o for o in options if o is not type(None)]
+    if len(options) > 1 and not all(isinstance(o, type) for o in options):
+        return _either(options, optional)
     arrays = [o for o in options if _is_array_type(o)]
     if any("key" in str(getattr(o, "dtypes", "")) for o in arrays):
         return Kind(optional, _check_key)
@@ -108,8 +110,26 @@ def _kind(annotation) -> Kind | None:
     return _one_kind(options[0], optional)
 
 
+def _either(options: list, optional: bool) -> Kind | None:
+    """The check of alternatives such as `int | Sequence[int]`: one of them must pass."""
+    kinds = [kind for kind in map(_kind, options) if kind is not None]
+    if len(kinds) < len(options):
+        return None
+    takes = " or ".join(_word(option) for option in options)
+    return Kind(optional, functools.partial(_check_either, kinds, takes))
+
+
+def _word(option) -> str:
+    origin = typing.get_origin(option) or option
+    known = {int: "a whole number", float: "a number", Callable: "a function"}
+    return known.get(origin) or ("several" if origin in (tuple, Sequence) else _article(origin))
+
+
 def _one_kind(option, optional: bool) -> Kind | None:
     origin = typing.get_origin(option) or option
+    if origin is Annotated:  # PyTree or Structure
+        tree = {"arrays": check_tree, "shapes": check_shapes}
+        return Kind(optional, tree[option.__metadata__[0]])
     if option is bool:
         return Kind(optional, check_flag)
     if option is int:
@@ -122,12 +142,16 @@ def _one_kind(option, optional: bool) -> Kind | None:
         return Kind(optional, _check_dtype)
     if typing.get_args(option)[:1] == (float,):
         return Kind(optional, _check_row)
+    inner = typing.get_args(option)
     if origin in (tuple, Sequence):
-        return Kind(optional, functools.partial(_check_class, (tuple, list)))
-    if origin is Mapping or origin is dict:
-        return Kind(optional, functools.partial(_check_class, (Mapping,)))
-    if isinstance(option, type) and option is not object:
-        return Kind(optional, functools.partial(_check_class, (option,)))
+        alike = len(inner) == 1 or inner[1:] == (...,)
+        member = _kind(inner[0]) if alike else None
+        return Kind(optional, functools.partial(_check_members, (tuple, list), member))
+    if origin in (Mapping, dict):
+        member = _kind(inner[1]) if inner else None
+        return Kind(optional, functools.partial(_check_members, (Mapping,), member))
+    if isinstance(origin, type) and origin not in (object, Iterable):
+        return Kind(optional, functools.partial(_check_class, (origin,)))
     return None
 
 
@@ -152,6 +176,23 @@ def _check_class(kinds: tuple[type, ...], name: str, value) -> None:
         way_out = f"{value.__name__}(...) makes one"
     way_out = f"; {way_out}" if way_out else ""
     raise TypeError(f"{name} takes {takes}, but got {given(value)}{way_out}")
+
+
+def _check_members(kinds: tuple[type, ...], member: Kind | None, name: str, values) -> None:
+    _check_class(kinds, name, values)
+    if member is None:
+        return
+    for key, value in values.items() if isinstance(values, Mapping) else enumerate(values):
+        _check(f"{name}[{key!r}]", value, member)
+
+
+def _check_either(kinds: list[Kind], takes: str, name: str, value) -> None:
+    for kind in kinds:
+        try:
+            return _check(name, value, kind)
+        except (TypeError, ValueError):
+            continue
+    raise TypeError(f"{name} takes {takes}, but got {given(value)}")
 
 
 def _check_callable(name: str, value) -> None:
@@ -196,6 +237,8 @@ def _check_numbers(arrays: list, scalar: bool, classes: tuple, name: str, value)
     kinds = str([getattr(o, "dtypes", "complex") for o in arrays])
     if jnp.issubdtype(dtype, jnp.complexfloating) and "complex" not in kinds:
         raise TypeError(f"{name} takes real numbers, but got {_shape_words(dtype, shape)}")
+    if "int" in kinds and "float" not in kinds and not jnp.issubdtype(dtype, jnp.integer):
+        raise TypeError(f"{name} takes whole numbers, but got {_shape_words(dtype, shape)}")
     wanted = [getattr(o, "dim_str", "...") for o in arrays] + [""] * scalar
     if not any(_fits_axes(dims, len(shape)) for dims in wanted):
         if isinstance(value, tuple) and all(type(v) is int for v in value):

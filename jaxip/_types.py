@@ -1,13 +1,15 @@
 """Array types shared by every layer."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import jax
 from jaxtyping import Array, Bool, Complex, Float, Inexact, Int, PRNGKeyArray
 
-PyTree = Any  # arrays, or tuples/dicts of arrays: one image, one measurement, one dual
-Structure = Any  # the same tree with jax.ShapeDtypeStruct in place of arrays
+# arrays, or tuples/dicts of arrays: one image, one measurement, one dual
+PyTree = Annotated[Any, "arrays"]
+# the same tree with jax.ShapeDtypeStruct in place of arrays
+Structure = Annotated[Any, "shapes"]
 Scalar = Float[Array, ""]
 Count = Int[Array, ""]
 Flag = Bool[Array, ""]

@@ -5,13 +5,27 @@ public function needs nothing here unless a parameter of it is new, or means som
 """
 
 import functools
+import pathlib
+import tempfile
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
+from matplotlib.figure import Figure
 
 import jaxip as ip
-from jaxip import data, functionals, operators, problems, solvers, unrolled
+from jaxip import (
+    audit,
+    certificates,
+    functionals,
+    networks,
+    operators,
+    problems,
+    solvers,
+    training,
+    unrolled,
+)
 
 N = 4
 RNG = np.random.default_rng(5)
@@ -70,15 +84,52 @@ def problem_of(weight):
 
 
 def delta():
-    from jaxip import certificates
-
     return certificates.Constant(0.1, "verified", "by construction")
 
 
 def null_space():
-    from jaxip import certificates
-
     return certificates.null_space(delta(), 2)
+
+
+@functools.cache
+def folder():
+    """A folder that goes with the process; `[0]` is its path."""
+    kept = tempfile.TemporaryDirectory()
+    return pathlib.Path(kept.name), kept
+
+
+def path(name):
+    return folder()[0] / name
+
+
+def array_file():
+    np.save(path("image.npy"), np.eye(8))
+    return path("image.npy")
+
+
+@functools.cache
+def lista():
+    return unrolled.LISTA.for_problem(lasso(), 2)
+
+
+def weights_file():
+    training.save(path("lista"), lista())
+    return path("lista")
+
+
+def loss(net, batch, key):
+    """The size of what the net makes of the batch."""
+    return jnp.sum(net(batch) ** 2), {}
+
+
+@functools.cache
+def report():
+    return audit.run(matrix().rmv, matrix(), images=_drawn(1, N), radii=(0.1,), key=key())
+
+
+def report_folder():
+    report().save(path("report"))
+    return path("report")
 
 
 # by the name of the parameter
@@ -106,14 +157,21 @@ VALUES = {
         "dtype": lambda: np.dtype(float),
     "angles": lambda: jnp.linspace(0, 3, 5), "cells": lambda: 9, "spacing": lambda: 1.0,
     "source_distance": lambda: 20.0, "detector_distance": lambda: 10.0, "count": lambda: 2,
-    "mask": lambda: jnp.ones((8, 8)), "maps": lambda: _drawn(2, 8, 8) + 0j, "kspace": kspace,
+    "mask": lambda: jnp.ones((8, 8)), "kspace": kspace,
     "points": lambda: jnp.asarray(RNG.uniform(-3, 3, (7, 2))), "kernel": lambda: _drawn(3, 3),
     "factor": lambda: (2, 2), "diagonal": lambda: _drawn(N), "scalar": lambda: 2.0,
     "num": lambda: 2, "rows": lambda: 3, "columns": lambda: 4, "coherences": lambda: jnp.ones((8,
         8)),
-    "sparsities": lambda: (2, 4, 8), "num_levels": lambda: 3, "num_spokes": lambda: 5,
+    "sparsities": lambda: (2.0, 4.0, 8.0), "num_levels": lambda: 3, "num_spokes": lambda: 5,
     "num_samples": lambda: 8, "num_lines": lambda: 4, "num_interleaves": lambda: 3,
     "turns": lambda: 2.0, "sinogram": lambda: _drawn(5, 9), "counts": lambda: (8, 16),
+    "data_range": lambda: 1.0, "ops": matrix, "norms": lambda: functionals.L1(1.0),
+    "path": array_file, "report": report, "figure": Figure, "loss": lambda: loss,
+    "batches": lambda: lambda key: _drawn(3), "optimiser": lambda: optax.sgd(1e-3),
+    "keep": lambda: jnp.ones(3), "draws": lambda: 2, "radii": lambda: (0.1,), "f": lambda: keep,
+    "evaluate": lambda: keep, "net": lista, "like": lista, "function": lambda: jnp.sum,
+    "z": lambda: _drawn(N), "in_channels": lambda: 2, "out_channels": lambda: 2,
+    "folder": lambda: path("result"), "maps": lambda: matrix().rmv, "clean": lambda: _drawn(3),
     "t": lambda: 0.3, "axis": lambda: 0, "lower": lambda: 0.0, "upper": lambda: 1.0,
     "D_": matrix, "thresholds": lambda: jnp.ones(2), "steps": lambda: jnp.ones(2),
     "correlation": lambda: 0.2, "in_shape": lambda: (N,), "out_shape": lambda: (3,),
@@ -132,26 +190,27 @@ def _levels():
 
 CALLS = {
     "operators.BlockMatrix": {"rows": lambda: ((matrix(), None), (None, matrix()))},
-    "operators.Batched": {},
-    "operators.FunctionOperator": {"forward": lambda: keep},
+    "operators.FunctionOperator": {"forward": lambda: keep, "norm": None},
+    "operators.Sum": {"right": matrix},
+    "operators.Shearlet": {"shears": lambda: (0, 1)},
+    "operators.CoilMaps": {"maps": lambda: _drawn(2, 8, 8) + 0j},
+    "operators.Sense": {"maps": lambda: _drawn(2, 8, 8) + 0j},
+    "operators.equispaced_lines": {"centre": lambda: 2},
+    "operators.variable_density_lines": {"centre": lambda: 2},
+    "operators.radial_density": {"points": lambda: operators.radial(5, 8)},
     "operators.Slice": {"start": lambda: (0, 1), "stop": lambda: (8, 7)},
     "operators.crop": {"size": lambda: (4, 4)},
     "operators.pad": {"size": lambda: (10, 10)},
-    "operators.Downsampling": {},
     "operators.shearlet_windows": {"shears": lambda: (0, 1)},
-    "operators.auto_rmv": {},
-    "operators.random_like": {"key": key},
     "operators.compress_coils": {"num": lambda: 1},
     "operators.noise_covariance": {"noise": lambda: _drawn(2, 9) + 1j * _drawn(2, 9)},
     "operators.prewhiten": {"covariance": lambda: jnp.eye(2) + 0j},
     "operators.filtered_backprojection": {"op": _fan},
     "operators.nested_family": {"weights": lambda: jnp.ones((8, 8))},
     "operators.local_sparsities": {"coefficients": lambda: _drawn(8), "level_map": _levels},
-    "operators.sparsity_weights": {"level_map": _levels, "sparsities": lambda: (2, 3)},
+    "operators.sparsity_weights": {"level_map": _levels, "sparsities": lambda: (2.0, 3.0)},
     "operators.image_shape": {"name": lambda: "A"},
     "operators.check_operator": {"name": lambda: "A"},
-    "operators.Shearlet": {}, "operators.WalshHadamard": {},
-    "operators.radial_density": {},
     "functionals.GroupL2": {"weight": lambda: 1.0},
     "functionals.group_soft_threshold": {"x": lambda: _drawn(2, N)},
     "problems.AnalysisLasso": {"norm": lambda: functionals.GroupL2()},
@@ -159,7 +218,6 @@ CALLS = {
     "problems.AnalysisQCBP": {"norm": lambda: functionals.GroupL2()},
     "problems.preimage": {"lack": lambda: _drawn(N) - jnp.mean(_drawn(N))},
     "problems.solve_gram": {"r": lambda: _drawn(N)},
-    "problems.is_enclosed": {},
     "solvers.CondatVu.for_problem": {"problem": analysis},
     "solvers.NESTA.for_problem": {"problem": constrained, "norm": lambda: 2.0},
     "solvers.DiagonalPDHG.for_problem": {"sums": lambda: operators.absolute_sums(matrix())},
@@ -173,9 +231,6 @@ CALLS = {
     "solvers.sure": {"reconstruct": lambda: matrix().rmv, "sigma": lambda: 0.1},
     "solvers.cg": {"op": lambda: operators.Diagonal(jnp.arange(1.0, 4))},
     "solvers.gmres": {"op": lambda: operators.Diagonal(jnp.arange(1.0, 4))},
-    "solvers.UnrolledReconstruction": {},
-    "solvers.Implicit": {},
-    "solvers.PlugAndPlay": {}, "solvers.RED": {},
     "solvers.WARPd": {"norm": lambda: 3.0}, "solvers.ParameterFree": {"norm": lambda: 3.0},
     "unrolled.ALISTA": {"W": matrix}, "unrolled.TiLISTA": {"W": lambda: _drawn(3, N)},
     "unrolled.LISTA": {"W": lambda: (jnp.eye(N),) * 2, "B": lambda: (_drawn(N, 3),) * 2},
@@ -192,6 +247,7 @@ CALLS = {
     "certificates.enclosing_ball": {"points": lambda: np.asarray(_drawn(5, 2))},
     "certificates.feasibility_condition": {"A": lambda: np.asarray(_drawn(3, N))},
     "certificates.gram_condition": {"A": lambda: np.asarray(_drawn(3, N))},
+    "certificates.coherence_decay": {"mu": lambda: certificates.fourier_haar(8)},
     "certificates.coherence": {"A": lambda: np.asarray(_drawn(3, N))},
     "certificates.isometry_from_coherence": {"A": lambda: np.eye(N), "order": lambda: 2},
     "certificates.restricted_isometry": {"A": lambda: np.asarray(_drawn(3, N))},
@@ -211,12 +267,24 @@ CALLS = {
     "interop.from_scipy": {"linear_operator": lambda: np.asarray(_drawn(3, N))},
     "testing.check_functional": {"f": lambda: functionals.L1(1.0)},
     "testing.check_map": {"f": lambda: matrix().rmv},
-    "testing.check_operator": {}, "testing.check_solver": {},
     "plotting.image_grid": {"images": lambda: {"a": np.eye(8)}},
     "plotting.error_maps": {"images": lambda: {"a": np.eye(8)}, "reference": lambda: np.eye(8)},
     "plotting.convergence": {"history": lambda: {"a": np.ones(3)}},
     "plotting.curves": {"lines": lambda: {"a": (np.ones(3), np.ones(3))}, "xlabel": lambda: "x",
         "ylabel": lambda: "y"},
+    "plotting.save_figure": {"path": lambda: path("figure.png")},
+    "plotting.save_grey": {"path": lambda: path("grey.png"), "image": lambda: np.eye(8)},
+    "plotting.audit_strip": {"name": lambda: "map"},
+    "training.save": {"path": lambda: path("net")}, "training.load": {"path": weights_file},
+    "training.fit": {"steps": lambda: 1},
+    "data.OutputFolder": {"names": lambda: ("a.json",), "mark": lambda: "a.json",
+        "schema": lambda: "s"},
+    "audit.q_ascent": {"f": lambda: matrix().rmv, "counts": lambda: (1, 2),
+        "start": None},
+    "audit.replay": {"folder": report_folder},
+    "audit.run": {"images": lambda: _drawn(1, N)},
+    "networks.Frozen": {"module": lambda: networks.Conv2D(1, 1, key=key())},
+    "networks.UNet": {"features": lambda: (2, 4)},
     "training.clipped_adam": {"learning_rate": lambda: 1e-3, "warmup": lambda: 1,
         "decay_steps": lambda: 10},
     "networks.conv2d": {"x": lambda: jnp.ones((1, 4, 4, 1)), "kernel": lambda: jnp.ones((3, 3, 1,
@@ -224,7 +292,6 @@ CALLS = {
     "networks.unet": {"features": lambda: (2, 4)},
     "networks.UNetReconstruction": {"net": lambda: keep, "op": mri},
 }  # fmt: skip
-assert data
 
 # optional parameters that are given, so as to be broken
 OPTIONS = {

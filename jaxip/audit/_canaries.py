@@ -6,8 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._arguments import check_floating
+from jaxip._checks import describe, same_shapes
 from jaxip._module import Module
 from jaxip._numerics import modulus, real_dtype
+from jaxip._signature import door
 from jaxip._tree import tree_vdot
 from jaxip._types import Array, PRNGKeyArray, PyTree
 from jaxip.audit._noise import generator, sphere
@@ -80,6 +83,7 @@ def direction_canary(y: Array, keep: Array, key: PRNGKeyArray, radius: float):
     return _canary(y, keep, gate=gate, centre=centre, height=1.0), centre, radius
 
 
+@door
 def run_canaries(
     y: PyTree, keep: PyTree, *, key: PRNGKeyArray, level: str = "quick", access: str = "gradient"
 ) -> tuple[CanaryScore, ...]:
@@ -88,6 +92,9 @@ def run_canaries(
     `access="box"` attacks them by answers alone, as a map without a gradient is, and with them
     one more, whose only direction a gradient would tell.
     """
+    check_floating("y", y)
+    if not same_shapes(y, keep):
+        raise ValueError(f"keep has {describe(keep)}, but y has {describe(y)}")
     y, keep = _largest(y), _largest(keep)
     keys = jax.random.split(key, 8)
     small = jnp.zeros((min(GATE_SIZE, y.size),), y.dtype)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import check_finite, describe
+from jaxip._checks import as_array, check_finite, describe
 from jaxip._types import Array
 from jaxip.audit._target import Target
 from jaxip.operators import AbstractLinearOperator
@@ -14,7 +15,7 @@ from jaxip.operators import AbstractLinearOperator
 
 def named_maps(maps: Any) -> dict[str, Any]:
     """`{name: map}`; one map alone is called 'map'. TypeError for what is neither."""
-    if callable(maps) or isinstance(maps, Target):
+    if _is_map(maps):
         return {"map": maps}
     if not isinstance(maps, Mapping):
         kind = type(maps).__name__
@@ -24,10 +25,14 @@ def named_maps(maps: Any) -> dict[str, Any]:
     if not maps:
         raise ValueError("maps must name at least one map")
     for name, function in maps.items():
-        if not (callable(function) or isinstance(function, Target)):
+        if not _is_map(function):
             kind = type(function).__name__
             raise TypeError(f"maps[{name!r}] takes y and returns an image, but is {kind}")
     return dict(maps)
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, Target) or (callable(value) and not isinstance(value, type))
 
 
 def data_and_truths(
@@ -52,13 +57,15 @@ def data_and_truths(
 
 
 def _stack(name: str, letter: str, given: Any, structure: Any, verb: str) -> list[Array]:
+    if not isinstance(given, Sequence | jax.Array | np.ndarray) or isinstance(given, str):
+        raise TypeError(f"{name} takes a stack of arrays, but got {type(given).__name__}")
     want = tuple(structure.shape)
     shapes = [np.shape(v) for v in given]
     if want and shapes == [want[1:]] * want[0]:
         raise ValueError(
             f"{name} is a stack, but got one of shape {list(want)}; write {name}={letter}[None]"
         )
-    values = [jnp.asarray(v) for v in given]
+    values = [as_array(name, v) for v in given]
     if not values:
         raise ValueError(f"{name} is empty")
     for index, value in enumerate(values):

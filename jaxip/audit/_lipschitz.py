@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxip._checks import check_positive
 from jaxip._numerics import epsilon
+from jaxip._signature import door
 from jaxip._types import PRNGKeyArray, PyTree
 from jaxip.audit._noise import norm
-from jaxip.audit._worst_case import Attack, chain
+from jaxip.audit._worst_case import Attack, chain, check_data
 
 
 class LipschitzBound(NamedTuple):
@@ -24,6 +26,7 @@ class LipschitzBound(NamedTuple):
     calls: int
 
 
+@door
 def local_lipschitz(
     f: Any, y: PyTree, radius: float, *, key: PRNGKeyArray, level: str = "quick",
     operator: Any = None,
@@ -34,6 +37,8 @@ def local_lipschitz(
     the unit roundoff of the data: below, the difference is rounding error. Twice u |f| is taken
     off the numerator for the rounding of the two outputs.
     """
+    check_positive("radius", radius)
+    check_data(y, (radius,))
     u = epsilon(y) / 2
     floor = 100 * u * norm(y)
     if not radius >= floor:

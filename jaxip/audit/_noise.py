@@ -6,6 +6,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from jaxip._arguments import as_count
+from jaxip._checks import check_positive, describe, same_shapes
+from jaxip._signature import door
 from jaxip._types import PRNGKeyArray, PyTree
 
 # from so many draws the largest is over the 95 % quantile with a probability of 95 %
@@ -40,16 +43,23 @@ def sphere(y: PyTree, keep: PyTree, draw: np.random.Generator) -> PyTree:
     return normalised(jax.tree.map(normal, y, keep))
 
 
+@door
 def random_noise(
     evaluate: Callable, y: PyTree, radius: float, *, key: PRNGKeyArray, keep: PyTree,
     clean: PyTree, draws: int, truth: PyTree | None = None,
 ) -> NoiseResult:  # fmt: skip
     """`evaluate` under `draws` random perturbations of norm `radius`, in float64 on the host."""
+    check_positive("radius", radius)
+    as_count("draws", draws)
+    if not same_shapes(y, keep):
+        raise ValueError(f"keep has {describe(keep)}, but y has {describe(y)}")
     changes, errors, drawn = [], [], []
     draw = generator(key)
     for _ in range(draws):
         drawn.append(scaled(radius, sphere(y, keep, draw)))
         output = evaluate(moved(y, drawn[-1]))
+        if not same_shapes(output, clean):
+            raise ValueError(f"clean has {describe(clean)}, but the map gives {describe(output)}")
         changes.append(distance(output, clean))
         if truth is not None:
             errors.append(distance(output, truth))

@@ -7,8 +7,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxip._checks import as_scalar
+from jaxip._checks import as_scalar, check_input
 from jaxip._numerics import gradient, real_dtype
+from jaxip._signature import door
 from jaxip._tree import tree_abs2, tree_add, tree_axpy, tree_norm, tree_scale, tree_sub, tree_zeros
 from jaxip._types import Float, PRNGKeyArray, PyTree
 from jaxip.operators import AbstractLinearOperator
@@ -25,6 +26,7 @@ class QAscent(NamedTuple):
     calls: int
 
 
+@door
 def q_ascent(
     f: Callable, A: AbstractLinearOperator, x: PyTree, *, key: PRNGKeyArray, weight: float = 0.1,
     rate: float = 1e-3, momentum: float = 0.9, start: float = 1e-5,
@@ -42,6 +44,7 @@ def q_ascent(
         raise ValueError(f"reference must be 'prediction' or 'truth', but is {reference!r}")
     if not counts or list(counts) != sorted(set(counts)) or counts[0] < 1:
         raise ValueError(f"counts must rise from at least 1, but are {counts}")
+    x = check_input("x", A.in_structure(), x)
     clean = f(A.mv(x))
     label = clean if reference == "prediction" else x
     numbers = tuple(as_scalar(jnp.asarray(v, real_dtype(x))) for v in (weight, rate, momentum))

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import same_shapes
+from jaxip._signature import door
 from jaxip.audit._answers import Evaluator
 from jaxip.audit._fingerprint import hash_arrays, hash_map
 from jaxip.audit._form import check_form
@@ -33,6 +34,7 @@ class Replay(NamedTuple):
     faults: tuple[str, ...]
 
 
+@door
 def replay(folder: str | os.PathLike, maps: Any = None, A: Any = None) -> Replay:
     """Recompute every witness of a report in float64, and compare.
 

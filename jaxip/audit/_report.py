@@ -16,6 +16,7 @@ import jax
 import jinja2
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._types import PRNGKeyArray
 from jaxip.audit._canaries import CanaryScore, attack_strength
 from jaxip.audit._fingerprint import hash_arrays
@@ -99,6 +100,7 @@ class Report:
         return writers, {"report.html": page}
 
 
+@door
 def output_folder(folder: str | os.PathLike, beside: tuple[str, ...] = ()) -> OutputFolder:
     """The folder of a report, opened before an audit: what `Report.files` gives is written there.
 

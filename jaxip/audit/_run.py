@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxip._signature import door
 from jaxip._types import PRNGKeyArray
 from jaxip.audit._answers import Evaluator, check_image
 from jaxip.audit._canaries import CanaryScore, attack_strength, run_canaries
@@ -25,8 +26,9 @@ from jaxip.operators import AbstractLinearOperator
 Progress = Callable[[str, float], Any]
 
 
+@door
 def run(
-    maps: Mapping[str, Any], A: AbstractLinearOperator, images: Any = None,
+    maps: Any, A: AbstractLinearOperator, images: Any = None,
     measurements: Any = None, radii: Sequence[float] = (0.005, 0.01, 0.02, 0.05),
     tolerance: float = 5.0, level: str = "quick", *, key: PRNGKeyArray, mesh: Any = None,
     provenance: Mapping[str, Any] | None = None, progress: Progress | None = None,

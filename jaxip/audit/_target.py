@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from jaxip._arguments import check_callable
 from jaxip._numerics import real_dtype
 from jaxip._types import PyTree
 
@@ -26,6 +27,9 @@ class Target(eqx.Module):
     gradients: tuple[Callable[[PyTree], PyTree], ...] = ()
     operator: Any = None
     upper: float | None = eqx.field(static=True, default=None)
+
+    def __check_init__(self):
+        check_callable("evaluate", self.evaluate, "a map y -> image")
 
 
 @runtime_checkable
@@ -51,11 +55,9 @@ def as_target(function: Any, y: PyTree) -> Target:
     """The Target of anything callable; a solver's stand-ins are 40 steps from its solution at y."""
     if isinstance(function, Target):
         return function
+    check_callable("f", function, "a map y -> image")
     if isinstance(function, SolverLike):
         return Target(function, _stand_ins(function, y))
-    if not callable(function):
-        kind = type(function).__name__
-        raise TypeError(f"a map to audit takes y and returns an image, but got {kind}")
     return Target(function, (function,))
 
 

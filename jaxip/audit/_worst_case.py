@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._arguments import check_floating
 from jaxip._checks import check_finite, check_positive, same_shapes
 from jaxip._numerics import epsilon
+from jaxip._signature import door
 from jaxip._types import PRNGKeyArray, PyTree
 from jaxip.audit._answers import Evaluator, in_one_line, in_words
 from jaxip.audit._apgd import ascend
@@ -43,6 +45,7 @@ class Attack(NamedTuple):
     trouble: str = ""  # why the output is no number; one of the flags
 
 
+@door
 def worst_case(
     f: Any, y: PyTree, radius: float, *, key: PRNGKeyArray, reference: PyTree | None = None,
     level: str = "quick", operator: Any = None, directions: Sequence[PyTree] = (),
@@ -54,12 +57,14 @@ def worst_case(
     `warm(y0)`. With `operator`, e stays on the entries it measures. Budget: `level` is quick
     (300 gradient calls), standard (1,000) or full (20,000).
     """
+    check_positive("radius", radius)
     return chain(
         f, y, (radius,), key=key, reference=reference, level=level, operator=operator,
         directions=directions, leads=(8.0, 4.0, 2.0),
     )[-1]  # fmt: skip
 
 
+@door
 def chain(
     f: Any, y: PyTree, radii: Sequence[float], *, key: PRNGKeyArray,
     reference: PyTree | None = None, level: str = "quick", operator: Any = None,
@@ -102,11 +107,9 @@ def check_data(y: PyTree, radii: Sequence[float]) -> None:
     if not len(radii):
         raise ValueError("radii must hold at least one radius")
     for radius in radii:
-        check_positive("radius", radius)
+        check_positive("radii", radius)
     check_finite("y", y)
-    for leaf in jax.tree.leaves(y):
-        if not jnp.issubdtype(leaf.dtype, jnp.inexact):
-            raise ValueError(f"y takes floating-point data, but got {leaf.dtype}")
+    check_floating("y", y)
 
 
 class _Hunt:

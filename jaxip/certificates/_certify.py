@@ -7,11 +7,14 @@ import numpy as np
 
 from jaxip._checks import check_nonnegative, check_positive
 from jaxip._signature import door
+from jaxip._types import PyTree
 from jaxip.certificates._gap_safe import gap_safe
 from jaxip.certificates._instance import OUT, Instance, read
 from jaxip.certificates._kkt import Minimiser, enclose, perturbed, stable_radius
 from jaxip.certificates._rational import exact_minimiser
 from jaxip.certificates._smooth import enclose_smooth
+from jaxip.problems import AbstractProblem
+from jaxip.solvers import Solution
 
 MOST_UNKNOWNS = 2000  # the whole matrix is written out up to here
 SMALLEST = 1e-100  # smaller numbers are refused, and greater ones than its inverse
@@ -41,8 +44,8 @@ class Certificate:
 
 @door
 def certify(
-    problem, solution, y, *, distance: float = 1e-8, operator_error: float = 0.0,
-    data_error: float = 0.0,
+    problem: AbstractProblem, solution: Solution, y: PyTree, *, distance: float = 1e-8,
+    operator_error: float = 0.0, data_error: float = 0.0,
 ) -> Certificate:  # fmt: skip
     """Prove that `solution.x` is within `distance` of every minimiser, or refuse and say why.
 

@@ -5,12 +5,15 @@ import math
 
 import numpy as np
 
-from jaxip._checks import check_nonnegative
+from jaxip._checks import check_finite, check_nonnegative
 from jaxip._rounding import UNIT, gamma
 from jaxip._signature import door
+from jaxip._types import Array, Inexact, PyTree
 from jaxip.certificates._constant import Constant, dense
 from jaxip.certificates._instance import OUT, read
 from jaxip.certificates._kkt import Minimiser, enclose
+from jaxip.problems import AbstractProblem
+from jaxip.solvers import Solution
 
 
 @door
@@ -42,7 +45,9 @@ class SolutionCondition:
 
 
 @door
-def solution_condition(problem, solution, y) -> SolutionCondition:
+def solution_condition(
+    problem: AbstractProblem, solution: Solution, y: PyTree
+) -> SolutionCondition:
     """The local condition numbers of the minimiser of a real dense Lasso or SRLasso.
 
     On the verified support S with signs t the minimiser is differentiable. With `G = K_S^T K_S`
@@ -103,7 +108,7 @@ class Feasibility:
 
 
 @door
-def feasibility_condition(A, y, radius: float) -> Feasibility:
+def feasibility_condition(A, y: Inexact[Array | np.ndarray, "..."], radius: float) -> Feasibility:
     """The condition number of feasibility of (P1): size of the problem over distance to infeasible.
 
     No x is feasible iff some unit u has `u^H A = 0` and `|u^H y| > radius`, so the distance is
@@ -114,6 +119,7 @@ def feasibility_condition(A, y, radius: float) -> Feasibility:
     """
     K, y = dense(A), np.asarray(y).ravel()
     check_nonnegative("radius", radius)
+    check_finite("y", y)
     if y.shape != K.shape[:1]:
         raise ValueError(f"y must have {K.shape[0]} entries, but has shape {y.shape}")
     gram = K @ K.conj().T

@@ -6,10 +6,13 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from jaxip._checks import check_input
 from jaxip._rounding import gamma
 from jaxip._signature import door
+from jaxip._types import Array, Inexact, PyTree
 from jaxip.certificates._constant import Constant
 from jaxip.certificates._instance import OUT
+from jaxip.operators import AbstractLinearOperator, Matrix
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +40,12 @@ class Instability:
 
 @door
 def universal_instability(
-    reconstruct: Callable, A, x, other, *, stability: float = 0.0
+    reconstruct: Callable,
+    A: AbstractLinearOperator | Inexact[Array, "m n"],
+    x: PyTree,
+    other: PyTree,
+    *,
+    stability: float = 0.0,
 ) -> Instability:
     """The universal instability theorem on one pair: three norms and two calls of the map.
 
@@ -48,6 +56,8 @@ def universal_instability(
     Raises: ValueError where the image of the map has not the shape of x.
     Source: Gottschling, Antun, Adcock and Hansen (2020), theorem 3.1.
     """
+    A = A if isinstance(A, AbstractLinearOperator) else Matrix(A)
+    x, other = (check_input(name, A.in_structure(), v) for name, v in (("x", x), ("other", other)))
     y, y2 = A @ x, A @ other
     images = [_flat(reconstruct(v)) for v in (y, y2)]
     x, other, y, y2 = (_flat(v) for v in (x, other, y, y2))

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._checks import check_finite
 from jaxip._rounding import UNIT
 from jaxip._tree import to_float64
 from jaxip.operators import Matrix
@@ -51,7 +52,8 @@ def read(problem, solution, y, operator_error: float, data_error: float) -> Inst
     """The instance. Raises: TypeError for a problem without a rule, ValueError for bad input."""
     if not isinstance(problem, AbstractSynthesis) or problem.constrained:
         name = type(problem).__name__
-        raise TypeError(f"no bound of the distance is known for {name}: only Lasso and SRLasso")
+        raise TypeError(f"problem takes a Lasso or SRLasso without constraint, but got a {name}")
+    check_finite("y", y)
     with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
         arrays = (problem, solution.x, solution.dual, problem.check_data(y))
         problem, x, z, y = to_float64(jax.device_put(arrays, jax.devices("cpu")[0]))

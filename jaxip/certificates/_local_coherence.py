@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from jaxip._arguments import as_count
 from jaxip._rounding import UNIT
 from jaxip._signature import door
+from jaxip._types import Array, Inexact, Int
 from jaxip.certificates._constant import Constant
 from jaxip.operators import frequency_levels, sequency_levels
 
@@ -11,7 +13,11 @@ LARGEST = 128
 
 
 @door
-def local_coherence(U, row_levels, column_levels) -> Constant:
+def local_coherence(
+    U: Inexact[Array | np.ndarray, "m n"],
+    row_levels: Int[np.ndarray, " m"],
+    column_levels: Int[np.ndarray, " n"],
+) -> Constant:
     """`mu[k, l] = max |U_ij|^2` over the rows i of level k and the columns j of level l.
 
     The value is an array `[r, r']`; levels without an entry have 0. `m_k` samples of row level k
@@ -62,7 +68,13 @@ def walsh_haar(size: int) -> Constant:
 
 @door
 def coherence_decay(mu: Constant) -> Constant:
-    """The least C with `mu[k, l] <= C 2^-k 2^-|k-l|` for all blocks."""
+    """The least C with `mu[k, l] <= C 2^-k 2^-|k-l|` for all blocks.
+
+    Raises: ValueError for a constant of one number.
+    """
+    if np.ndim(mu.value) != 2:
+        got = f"value of shape {np.shape(mu.value)}"
+        raise ValueError(f"mu takes what local_coherence gives, but got a {got}")
     k, l = np.indices(mu.value.shape)
     value = float(np.max(mu.value * 2.0 ** (k + np.abs(k - l))))
     return Constant(value, mu.label, f"over {mu.value.size} blocks: {mu.how}")
@@ -70,7 +82,12 @@ def coherence_decay(mu: Constant) -> Constant:
 
 @door
 def haar_matrix(size: int) -> np.ndarray:
-    """The orthonormal Haar transform `[size, size]`: the mean, then details, coarse first."""
+    """The orthonormal Haar transform `[size, size]`: the mean, then details, coarse first.
+
+    Raises: ValueError unless the size is a power of two.
+    """
+    if as_count("size", size) & (size - 1):
+        raise ValueError(f"size must be a power of two, but is {size}")
     rows = [np.ones((1, size)) / np.sqrt(size)]
     for level in range(size.bit_length() - 1):
         width = size >> level

@@ -67,9 +67,6 @@ def null_space(
     counts = tuple(int(s) for s in np.atleast_1d(np.asarray(sparsities)))
     check_positive("sparsities", counts)
     scales = _default_weights(counts) if weights is None else tuple(float(w) for w in weights)
-    check_positive("weights", scales)
-    if len(scales) != len(counts):
-        raise ValueError(f"{len(counts)} sparsities but {len(scales)} weights")
     limit = isometry_limit(counts, scales)
     value = float(delta)
     if not 0 <= value < limit:
@@ -90,7 +87,14 @@ def null_space(
 
 @door
 def isometry_limit(sparsities: Sequence[int], weights: Sequence[float]) -> float:
-    """`1 / sqrt((sqrt(kappa) + sqrt(r)/4)^2 + 1)`: below it `null_space` has an answer."""
+    """`1 / sqrt((sqrt(kappa) + sqrt(r)/4)^2 + 1)`: below it `null_space` has an answer.
+
+    Raises: ValueError unless there are as many weights as sparsities, all positive.
+    """
+    check_positive("sparsities", sparsities)
+    check_positive("weights", weights)
+    if not 1 <= len(sparsities) == len(weights):
+        raise ValueError(f"{len(sparsities)} sparsities but {len(weights)} weights")
     shares = _shares(sparsities, weights)
     kappa = float(np.sum(shares) / np.min(shares))
     slope = math.sqrt(kappa) + math.sqrt(len(shares)) / 4

@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from jaxip._checks import check_nonnegative
 from jaxip._signature import door
+from jaxip._types import Array, Inexact, Int
 from jaxip.certificates._constant import Constant, weakest
 from jaxip.certificates._instance import OUT
 from jaxip.certificates._null_space import NullSpace
@@ -71,13 +73,22 @@ def recovery(null_space: NullSpace) -> Recovery:
 
 
 @door
-def best_term_error(x, sparsities, level_map=None, weights=None) -> float:
+def best_term_error(
+    x: Inexact[Array, "..."],
+    sparsities: int | Sequence[int],
+    level_map: Int[np.ndarray, "..."] | None = None,
+    weights: Sequence[float] | None = None,
+) -> float:
     """`sigma(x)`: the least `|x - t|_(1,w)` over the t with `sparsities[k]` entries of level k.
 
     One level and weight 1 without a level map: `sum` of all but the s largest `|x_j|`.
+    Raises: ValueError for an empty x, negative sparsities, and numbers of levels that differ.
     """
     size = np.abs(np.asarray(x)).ravel()
     counts = np.atleast_1d(np.asarray(sparsities, int))
+    check_nonnegative("sparsities", counts)
+    if not size.size:
+        raise ValueError("x must hold at least one entry")
     levels = np.zeros(len(size), int) if level_map is None else np.asarray(level_map).ravel()
     scales = np.ones(len(counts)) if weights is None else np.asarray(weights, float)
     if levels.shape != size.shape or levels.max() >= len(counts) or scales.shape != counts.shape:

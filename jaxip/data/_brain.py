@@ -5,11 +5,13 @@ import pathlib
 
 import numpy as np
 
+from jaxip._signature import door
 from jaxip.data._load import need
 
 NUM_BRAIN_SLICES = 48
 
 
+@door
 def brain_slice(index: int) -> np.ndarray:
     """Slice `index` (0 to 47) of a real brain scan: magnitude, `(128, 96)`, divided by its maximum.
 

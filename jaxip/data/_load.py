@@ -6,9 +6,12 @@ import stat
 
 import numpy as np
 
+from jaxip._signature import door
+
 Path = str | os.PathLike
 
 
+@door
 def load_image(path: Path) -> np.ndarray:
     """The image in a file, as a finite float64 or complex128 array `(h, w)`.
 
@@ -27,6 +30,7 @@ def load_image(path: Path) -> np.ndarray:
     return check_numbers(path, image)
 
 
+@door
 def load_array(path: Path) -> np.ndarray:
     """The finite array of any shape in an `.npy` file, as float64 or complex128.
 

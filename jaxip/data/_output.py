@@ -6,7 +6,9 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+
+from jaxip._signature import door
 
 Writers = Mapping[str, Callable[[pathlib.Path], object]]  # file name to what writes it
 Pictures = Mapping[str, Callable[[], bytes]]  # file name to what draws it
@@ -28,15 +30,18 @@ class OutputFolder:
     folder cannot be written.
     """
 
+    @door
     def __init__(
         self,
         folder: str | os.PathLike,
-        names: Iterable[str],
+        names: Sequence[str],
         *,
         mark: str,
         schema: str,
         alone: bool = False,
     ):
+        if mark not in names:
+            raise ValueError(f"names must hold the mark {mark!r}, but are {tuple(names)}")
         self.folder = pathlib.Path(folder)
         self._names, self._mark, self._schema = tuple(names), mark, schema
         self._created: list[pathlib.Path] = []

@@ -99,6 +99,7 @@ def random_field(
     The unit is half the image's side: white noise filtered by `exp(-(correlation |k|)^2 / 2)`,
     k in radians per unit, without its mean.
     """
+    _check_shape(shape)
     ky = 2 * jnp.pi * jnp.fft.fftfreq(shape[0], d=2.0 / shape[0])
     kx = 2 * jnp.pi * jnp.fft.rfftfreq(shape[1], d=2.0 / shape[1])
     k2 = ky[:, None] ** 2 + kx[None, :] ** 2
@@ -198,4 +199,4 @@ def _texture(shape: tuple[int, int], *, key: PRNGKeyArray) -> Array:
 
 def _check_shape(shape: tuple[int, int]) -> None:
     if len(shape) != 2 or min(shape) < 2:
-        raise ValueError(f"a phantom takes a shape (h, w) of at least (2, 2), but got {shape}")
+        raise ValueError(f"an image takes a shape (h, w) of at least (2, 2), but got {shape}")

@@ -51,7 +51,8 @@ def simulate(
     not 0. It is an inverse crime when the same discretisation is then used to reconstruct;
     figures on such data say so by the word SIMULATED.
     """
-    clean = A.mv(check_input("simulate", A.in_structure(), image))
+    check_nonnegative("noise", noise)
+    clean = A.mv(check_input("image", A.in_structure(), image))
     return clean + complex_noise(clean, noise, _support(A, clean), key=key)
 
 

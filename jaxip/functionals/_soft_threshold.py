@@ -6,20 +6,21 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
-from jaxip._checks import check_step
 from jaxip._numerics import inexact, scaled, scaled_squares
+from jaxip._signature import door
 from jaxip._types import Array, Float, Inexact
-from jaxip.functionals._proximal import share
+from jaxip.functionals._proximal import check_level, share
 
 
+@door
 def soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float) -> Array:
     """`argmin_z t |z|_1 + |z - x|^2 / 2 = x max(0, 1 - t/|x|)`: modulus shrunk, phase kept.
 
     The derivative is 0 where `|x| <= t`, at 0 too.
-    Raises: ValueError where a concrete t is negative or NaN.
+    Raises: ValueError where a concrete t is negative or NaN, or does not broadcast with x.
     """
-    check_step("t", t)
     x = inexact(x)
+    check_level(t, x.shape)
     return _shrunk(x, jnp.asarray(t, x.real.dtype))
 
 

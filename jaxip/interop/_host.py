@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._checks import as_sizes
 from jaxip._signature import door
 from jaxip._types import Array, PyTree, Scalar, Structure
 from jaxip.interop._norm import Norm, host_bracket
@@ -66,9 +67,9 @@ def from_functions(
     and a solver will ask for `norm`.
     Raises: ValueError where shapes do not fit, or `adjoint` is not the adjoint of `forward`.
     """
-    native_in = (tuple(int(n) for n in in_shape), np.dtype(dtype))
+    native_in = (as_sizes(in_shape, "in_shape"), np.dtype(dtype))
     zero = np.asarray(forward(np.zeros(*native_in)))
-    native_out = (tuple(int(n) for n in out_shape), _same_precision(native_in[1], zero, out_dtype))
+    native_out = (as_sizes(out_shape, "out_shape"), _same_precision(native_in[1], zero, out_dtype))
     if zero.size != int(np.prod(native_out[0])):
         raise ValueError(f"forward gives {list(zero.shape)}, but out_shape is {out_shape}")
     one_way, back = _Cast(forward, native_out), _Cast(adjoint, native_in)

@@ -22,9 +22,10 @@ def host_bracket(forward, adjoint, native_in, native_out, norm: Norm) -> tuple[S
 
 def given(norm: float | tuple[float, float], dtype) -> tuple[Scalar, Scalar]:
     """`norm` as two leaves. Raises: ValueError unless `0 <= lower <= upper`."""
-    lower, upper = norm if isinstance(norm, tuple) else (norm, norm)
-    if not 0 <= lower <= upper:
+    pair = norm if isinstance(norm, tuple) else (norm, norm)
+    if len(pair) != 2 or np.ndim(pair[0]) or not 0 <= pair[0] <= pair[1]:
         raise ValueError(f"norm = {norm}, but it is (lower, upper) with 0 <= lower <= upper")
+    lower, upper = pair
     real = jax.dtypes.canonicalize_dtype(np.finfo(dtype).dtype)
     return as_scalar(jnp.asarray(lower, real)), as_scalar(jnp.asarray(upper, real))
 

@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._arguments import given
+from jaxip._checks import check_finite
 from jaxip._signature import door
 from jaxip._tree import from_real, to_real
 from jaxip._types import PyTree, Structure
@@ -24,10 +26,20 @@ def from_scipy(
     """A scipy `LinearOperator`, or a sparse or dense matrix, unchanged; it needs `rmatvec`.
 
     x and y are vectors unless shapes are given. `norm` as in `from_functions`.
+    Raises: TypeError for another kind of thing, ValueError for a matrix that is empty or not
+    finite.
     """
     from scipy.sparse.linalg import aslinearoperator
 
-    op = aslinearoperator(linear_operator)
+    takes = "linear_operator takes a scipy LinearOperator or a matrix"
+    try:
+        op = aslinearoperator(linear_operator)
+    except (TypeError, ValueError):
+        raise TypeError(f"{takes}, but got {given(linear_operator)}") from None
+    if 0 in op.shape:
+        raise ValueError(f"{takes}, but got one of shape {op.shape}")
+    if isinstance(linear_operator, np.ndarray | jax.Array):
+        check_finite("linear_operator", linear_operator)
     kind = np.result_type(op.dtype, np.float32) if dtype is None else dtype
     return from_functions(
         lambda x: op.matvec(x.ravel()),

@@ -5,27 +5,40 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.custom_derivatives import SymbolicZero
 
+from jaxip._arguments import as_count, check_floating
+from jaxip._checks import check_positive
+from jaxip._signature import door
 from jaxip._types import Array, Float, PRNGKeyArray
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 _SWAPPED = ("NHWC", "HWOI", "NHWC")
 
 
-@jax.custom_jvp
-def conv2d(x: Float[Array, "n h w c"], kernel: Float[Array, "k k c d"]) -> Float[Array, "n h w d"]:
+@door
+def conv2d(x: Float[Array, "n h w c"], kernel: Float[Array, "k l c d"]) -> Float[Array, "n h w d"]:
     """`y[p] = sum_q x[p + q] kernel[q]`: correlation of odd size, stride 1, zero padding.
 
     Derivatives of every order and mode, and `vmap`. The rule is written so that XLA:CPU gets
     each transposed convolution in a layout that it is fast in: with the default rule a gradient
     inside `lax.scan` takes some 30 times longer (`tests/networks/test_conv.py` has the values).
+    Raises: ValueError for integers, an empty array or channels that differ.
     """
+    check_floating("x", x)
+    check_floating("kernel", kernel)
+    if x.shape[-1] != kernel.shape[2]:
+        raise ValueError(f"kernel takes {kernel.shape[2]} channels, but x has {x.shape[-1]}")
+    return _conv2d(x, kernel)
+
+
+@jax.custom_jvp
+def _conv2d(x: Array, kernel: Array) -> Array:
     return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=_LAYOUT)
 
 
 def _conv2d_jvp(primals, tangents):
     x, kernel = primals
     dx, dkernel = tangents
-    y = conv2d(x, kernel)
+    y = _conv2d(x, kernel)
     total = jnp.zeros_like(y)
     # a zero tangent costs a convolution unless it is left out here
     if not isinstance(dx, SymbolicZero):
@@ -35,7 +48,7 @@ def _conv2d_jvp(primals, tangents):
     return y, total
 
 
-conv2d.defjvp(_conv2d_jvp, symbolic_zeros=True)
+_conv2d.defjvp(_conv2d_jvp, symbolic_zeros=True)
 
 
 def _conv2d_in_x(dx: Array, kernel: Array) -> Array:
@@ -72,6 +85,7 @@ class Conv2D(nnx.Module):
     Computes in the precision of `x`.
     """
 
+    @door
     def __init__(
         self,
         in_channels: int,
@@ -81,7 +95,10 @@ class Conv2D(nnx.Module):
         gain: float = 2.0**0.5,
         key: PRNGKeyArray,
     ):
-        if size % 2 == 0:
+        as_count("in_channels", in_channels)
+        as_count("out_channels", out_channels)
+        check_positive("gain", gain)
+        if as_count("size", size) % 2 == 0:
             raise ValueError(f"Conv2D takes an odd kernel size, but got {size}")
         scale = gain / (size * size * in_channels) ** 0.5
         kernel = jax.random.normal(key, (size, size, in_channels, out_channels), jnp.float32)

@@ -4,8 +4,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
+import numpy as np
 from flax import nnx
 
+from jaxip._arguments import given
 from jaxip._module import Module
 from jaxip._numerics import is_trainable
 from jaxip._types import PyTree
@@ -51,8 +53,10 @@ def trainable(net: PyTree) -> PyTree:
     Floating and complex arrays are trained, except the leaves of linear operators (masks, coil
     maps), what a `Frozen` module does not hold as `nnx.Param`, and what a part with a
     `trainable_mask` leaves out. Bare nnx modules: only Params.
-    Use as `eqx.partition(net, trainable(net))`.
+    Use as `eqx.partition(net, trainable(net))`. Raises: TypeError for what holds no array.
     """
+    if not any(isinstance(v, jax.Array | np.ndarray) for v in jax.tree.leaves(net)):
+        raise TypeError(f"net takes a tree that holds arrays, but got {given(net)}")
     return jax.tree.map(_mark, net, is_leaf=_is_unit)
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxip._arguments import as_count
 from jaxip._module import Module
 from jaxip._numerics import modulus
 from jaxip._signature import door
@@ -25,6 +26,7 @@ class UNet(nnx.Module):
     Source: Ronneberger et al. (2015), with residual blocks, mean pooling, sums of skips.
     """
 
+    @door
     def __init__(
         self,
         *,
@@ -32,6 +34,10 @@ class UNet(nnx.Module):
         is_complex: bool = True,
         key: PRNGKeyArray,
     ):
+        if not features:
+            raise ValueError("features must hold the channels of at least one level")
+        for number in features:
+            as_count("features", number)
         self.is_complex = is_complex
         channels = 2 if is_complex else 1
         keys = iter(jax.random.split(key, 4 * len(features) + 4))

@@ -4,15 +4,18 @@ import jax
 
 from jaxip._arguments import check_kind
 from jaxip._checks import describe
+from jaxip._signature import door
 from jaxip.operators._operator import AbstractLinearOperator
 
 
+@door
 def check_operator(name: str, op) -> None:
     """Raises: TypeError for what is no operator."""
     way_out = "operators.Matrix(array) makes one of a matrix"
     check_kind(name, op, AbstractLinearOperator, "an operator", way_out)
 
 
+@door
 def image_shape(name: str, op) -> tuple[int, ...]:
     """The shape of the one array that an operator takes.
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._arguments import as_count
 from jaxip._checks import as_array, as_sizes, check_finite, of_kind, shown
 from jaxip._numerics import abs2, matvec, times, vecmat
 from jaxip._signature import door
@@ -152,8 +153,7 @@ def gaussian_matrix(
     variance in equal parts. The numbers are drawn in float64 on the host and then rounded.
     Raises: ValueError for sizes that are not positive.
     """
-    if min(rows, columns) < 1:
-        raise ValueError(f"sizes must be positive, but are {rows} and {columns}")
+    rows, columns = as_count("rows", rows), as_count("columns", columns)
     kind = np.dtype(jnp.result_type(float if dtype is None else dtype))
     if not np.issubdtype(kind, np.inexact):
         raise ValueError(f"dtype must be floating or complex, but is {kind}")

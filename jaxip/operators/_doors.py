@@ -3,11 +3,13 @@
 import functools
 import operator
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._arguments import given
 from jaxip._checks import check_input, of_kind
 from jaxip._numerics import conjugate
 from jaxip._types import PyTree, Structure
@@ -25,11 +27,15 @@ def checked(method: Callable, side: str) -> Callable:
     return door
 
 
-def auto_rmv(op, y: PyTree) -> PyTree:
+def auto_rmv(op: Any, y: PyTree) -> PyTree:
     """`A^H y = conj(A^T conj(y))` by transposing `op.mv`.
 
     Silently wrong for maps that are antilinear or affine: run `check_adjoint`.
+    Raises: TypeError for what is no operator, and as `op.rmv` for a y that does not fit.
     """
+    if isinstance(op, type) or not hasattr(op, "in_structure"):  # its class is built on this file
+        raise TypeError(f"op takes an operator, but got {given(op)}")
+    y = check_input("y", op.out_structure(), y)
     transpose = jax.linear_transpose(op.mv, _match_precision(op.in_structure(), y))
     (result,) = transpose(conjugate(of_kind(op.out_structure(), y)))
     return conjugate(result)

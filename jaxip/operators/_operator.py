@@ -17,6 +17,13 @@ from jaxip.operators._bracket import product, widen
 from jaxip.operators._doors import checked
 from jaxip.operators._rules import OperatorRules, multiple
 
+DOORS = {  # which structure the argument of a method has
+    "mv": "in_structure",
+    "rmv": "out_structure",
+    "gram_solve": "in_structure",
+    "preimage": "in_structure",
+}
+
 
 class AbstractLinearOperator(OperatorRules):
     """A linear map `x -> A x` between trees of arrays, and its adjoint.
@@ -30,7 +37,7 @@ class AbstractLinearOperator(OperatorRules):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        for name, side in (("mv", "in_structure"), ("rmv", "out_structure")):
+        for name, side in DOORS.items():
             own = cls.__dict__.get(name)
             if own is not None:
                 setattr(cls, name, checked(own, side))
@@ -129,7 +136,9 @@ class Composed(AbstractLinearOperator):
     def __check_init__(self):
         a, b = self.left.in_structure(), self.right.out_structure()
         if not same_shapes(a, b):
-            raise ValueError(f"A @ B: A takes {describe(a)}, but B gives {describe(b)}")
+            raise ValueError(
+                f"left @ right: left takes {describe(a)}, but right gives {describe(b)}"
+            )
 
     def mv(self, x: PyTree) -> PyTree:
         return self.left.mv(self.right.mv(x))
@@ -188,7 +197,9 @@ class Sum(AbstractLinearOperator):
             (self.left.out_structure(), self.right.out_structure()),
         ):
             if not same_shapes(a, b):
-                raise ValueError(f"A + B: A has {describe(a)}, but B has {describe(b)}")
+                raise ValueError(
+                    f"left + right: left has {describe(a)}, but right has {describe(b)}"
+                )
 
     def mv(self, x: PyTree) -> PyTree:
         return tree_add(self.left.mv(x), self.right.mv(x))

@@ -6,7 +6,7 @@ from jaxip.operators._operator import AbstractLinearOperator, check_operators
 
 def check_replaces(new: AbstractLinearOperator, old: AbstractLinearOperator) -> None:
     """Raises: TypeError for what is no operator; ValueError where the shapes differ."""
-    check_operators("with_operator", (new,))
+    check_operators("with_operator", (new, old))
     pairs = (
         (old.in_structure(), new.in_structure()),
         (old.out_structure(), new.out_structure()),

@@ -35,7 +35,9 @@ class Slice(AbstractLinearOperator):
             raise ValueError(f"shape, start, stop and step must have one length, but are {sizes}")
         for n, start, stop, step in zip(*sizes, strict=True):
             if not (0 <= start < stop <= n and step >= 1):
-                raise ValueError(f"{start}:{stop}:{step} is no slice of an axis of {n}")
+                raise ValueError(
+                    f"start:stop:step = {start}:{stop}:{step} is no slice of an axis of {n}"
+                )
 
     def mv(self, x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
         return lax.slice(x, self.start, self.stop, self._steps())

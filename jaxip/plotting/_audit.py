@@ -9,13 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
+from jaxip._signature import door
+from jaxip.audit import Report
 from jaxip.plotting._style import in_default_style
 
 MARKERS = "osD^v<>ph*"
 
 
+@door
 @in_default_style
-def audit_figures(report: Any) -> dict[str, Any]:
+def audit_figures(report: Report) -> dict[str, Any]:
     """The figures of a report: `errors` and `ratios` per image (SVG), `strips` per case (PNG).
 
     Errors are left out (None) where no truth is known.
@@ -31,12 +34,13 @@ def audit_figures(report: Any) -> dict[str, Any]:
     }
 
 
+@door
 @in_default_style
-def audit_errors(report: Any, image: int = 0) -> Figure:
+def audit_errors(report: Report, image: int = 0) -> Figure:
     """`|f(y+e) - x| / |x|` against `|e| / |y|`: worst found, random noise, and clean."""
     figure, axis = _axes()
     for index, name in enumerate(report.names):
-        rows = report.rows(name, image)
+        rows: Any = report.rows(name, image)
         radii, color = [100 * r.radius for r in rows], f"C{index}"
         worst, noise = [100 * r.error for r in rows], [100 * r.noise_error for r in rows]
         axis.plot(radii, worst, color=color, marker=MARKERS[index % 10], markersize=5, label=name)
@@ -50,12 +54,13 @@ def audit_errors(report: Any, image: int = 0) -> Figure:
     return figure
 
 
+@door
 @in_default_style
-def audit_ratios(report: Any, image: int = 0) -> Figure:
+def audit_ratios(report: Report, image: int = 0) -> Figure:
     """The amplification against `|e| / |y|`: worst found, random noise, and what is allowed."""
     figure, axis = _axes()
     for index, name in enumerate(report.names):
-        rows = report.rows(name, image)
+        rows: Any = report.rows(name, image)
         radii, color = [100 * r.radius for r in rows], f"C{index}"
         worst = [_positive(r.amplification) for r in rows]
         noise = [_positive(r.noise_change / r.radius) for r in rows]
@@ -72,8 +77,9 @@ def audit_ratios(report: Any, image: int = 0) -> Figure:
     return figure
 
 
+@door
 @in_default_style
-def audit_strip(report: Any, name: str, image: int = 0) -> Figure:
+def audit_strip(report: Report, name: str, image: int = 0) -> Figure:
     """x, `A^H e`, f(y), f(y+e) and their difference at the largest radius, in one grey window.
 
     The window is that of x, or of f(y) where no truth is known. e and the difference are shown
@@ -105,6 +111,7 @@ def svg_uri(figure: Figure) -> str:
     return _uri("image/svg+xml", stream)
 
 
+@door
 @in_default_style
 def png_uri(figure: Figure) -> str:
     """The figure as a PNG data URI."""

@@ -6,9 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxip._signature import door
+from jaxip._types import Float
 from jaxip.plotting._style import in_default_style
 
-Curves = Mapping[str, tuple[np.ndarray, np.ndarray]]  # label to (x, y)
+Curves = Mapping[str, tuple]  # label to (x, y)
 MARKERS = "osD^v<>ph*"
 
 
@@ -42,7 +43,7 @@ def curves(
 
 
 @door
-def convergence(history: Mapping[str, np.ndarray], *, every: int = 1) -> Figure:
+def convergence(history: Mapping[str, Float[np.ndarray, " n"]], *, every: int = 1) -> Figure:
     """Relative gap against the number of steps, one line per solver; `every` steps per entry."""
     lines = {
         label: (every * (1 + np.arange(len(values))), np.asarray(values))

@@ -1,18 +1,29 @@
 """Images side by side in one grey window, and their errors with a stated gain."""
 
 import math
-import pathlib
+import os
 from collections.abc import Mapping
-from typing import BinaryIO
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
 from jaxip._signature import door
+from jaxip._types import Inexact
 from jaxip.plotting._style import in_default_style
 
-Images = Mapping[str, np.ndarray]  # title to image; complex images are shown by their modulus
+# title to image; complex images are shown by their modulus
+Images = Mapping[str, Inexact[np.ndarray, "h w"]]
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """What takes bytes: an open file, `io.BytesIO`."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
 SIZE = 2.6  # inches of the longer side of one panel
 
 
@@ -38,13 +49,17 @@ def image_grid(
 @door
 @in_default_style
 def error_maps(
-    images: Images, reference: np.ndarray, *, gain: float = 10.0, columns: int = 4
+    images: Images, reference: Inexact[np.ndarray, "h w"], *, gain: float = 10.0, columns: int = 4
 ) -> Figure:
     """`gain * |x - reference| / max |reference|` for each image, in one scale from 0 to 1.
 
     The difference is taken before the modulus: an error of phase shows. The gain stands in the
     title of each panel, the scale in one colour bar.
     """
+    for title, image in images.items():
+        if np.shape(image) != np.shape(reference):
+            shapes = f"{np.shape(image)}, but reference {np.shape(reference)}"
+            raise ValueError(f"images[{title!r}] has shape {shapes}")
     peak = float(np.max(np.abs(reference))) or 1.0
     errors = {
         title: gain * np.abs(np.asarray(image) - np.asarray(reference)) / peak
@@ -61,15 +76,17 @@ def error_maps(
     return figure
 
 
+@door
 @in_default_style
-def save_figure(path: str | pathlib.Path | BinaryIO, figure: Figure) -> None:
+def save_figure(path: str | os.PathLike | Stream, figure: Figure) -> None:
     """Write the figure; the format follows the suffix (png, svg, pdf), PNG for a stream."""
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=150)  # pyright: ignore[reportArgumentType]
 
 
+@door
 def save_grey(
-    path: str | pathlib.Path | BinaryIO,
-    image: np.ndarray,
+    path: str | os.PathLike | Stream,
+    image: Inexact[np.ndarray, "h w"],
     window: tuple[float, float] | None = None,
 ) -> None:
     """Write the modulus of an image as a grey PNG of 16 bits, black and white at `window`.
@@ -79,13 +96,13 @@ def save_grey(
     """
     shown = magnitude(image).astype(np.float64)
     if np.any(np.isnan(shown)):
-        raise ValueError(f"{np.isnan(shown).sum()} of {shown.size} pixels are NaN")
+        raise ValueError(f"image: {np.isnan(shown).sum()} of {shown.size} pixels are NaN")
     low, high = _window(shown) if window is None else window
     if not low < high:
         raise ValueError(f"a window takes black < white, but got {low} and {high}")
     # the halves keep white - black finite
     share = (np.clip(shown, low, high) / 2 - low / 2) / (high / 2 - low / 2)
-    Image.fromarray(np.rint(65535 * share).astype(np.uint16)).save(path, format="PNG")
+    Image.fromarray(np.rint(65535 * share).astype(np.uint16)).save(path, format="PNG")  # type: ignore
 
 
 def magnitude(image) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from jaxip._checks import check_positive
+from jaxip._checks import check_positive, describe, fits
 from jaxip._signature import door
 from jaxip._types import Array, Float, Scalar
 from jaxip.functionals import L1, AbstractFunctional, GroupL2, SeparableSum
@@ -62,5 +62,8 @@ def WaveletTV(
     check_positive("wavelet_weight", wavelet_weight)
     check_positive("tv_weight", tv_weight)
     D = Stack(W, Gradient(image_shape("A", A)))
+    if not fits(jnp.shape(wavelet_weight), image_shape("W", W.H)):
+        got = f"{jnp.shape(wavelet_weight)}, but W gives {describe(W.out_structure())}"
+        raise ValueError(f"wavelet_weight has shape {got}")
     norm = SeparableSum(L1(wavelet_weight), GroupL2(tv_weight))
     return AnalysisLasso(A=A, weight=jnp.ones(()), D=D, norm=norm, constraint=constraint)

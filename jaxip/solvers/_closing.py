@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._rounding import UNIT
+from jaxip._signature import door
 from jaxip._tree import to_float64
 from jaxip._types import PyTree, Scalar
 from jaxip.problems import AbstractProblem
@@ -25,6 +26,7 @@ from jaxip.solvers._consistency import (
 NEGATIVE = 1e-9  # a gap under minus this is no rounding
 
 
+@door
 def relative_gap(objective: Scalar, bound: Scalar) -> Scalar:
     """`(objective - bound) / max(|objective|, |bound|)`, 0 where both are 0."""
     size = jnp.maximum(jnp.abs(objective), jnp.abs(bound))

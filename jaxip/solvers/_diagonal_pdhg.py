@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxip._arguments import check_tree, count, optional_number
+from jaxip._arguments import check_tree, count, given, optional_number
 from jaxip._checks import check_positive, is_concrete
 from jaxip._numerics import scaled
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub
@@ -45,6 +45,8 @@ class DiagonalPDHG(AbstractSolver):
             check_tree(name, steps)
             for leaf in jax.tree.leaves(steps):
                 check_positive(name, leaf)
+                if leaf.size == 0:
+                    raise ValueError(f"{name} must hold steps, but is {given(leaf)}")
 
     @classmethod
     def steps_for(cls, problem, norm):

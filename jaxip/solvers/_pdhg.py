@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxip._arguments import check_between, count, number, optional_number
-from jaxip._checks import check_positive
+from jaxip._checks import check_input, check_positive
+from jaxip._signature import door
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.problems import AbstractProblem
@@ -109,11 +110,21 @@ def relaxed(state: PDHGState, new, omega: Scalar, rho: Scalar | None) -> PDHGSta
     return PDHGState(x, z, new, omega, state.guess, count)
 
 
-def primal_dual_step(problem: AbstractProblem, y, x, z, tau, sigma):
+@door
+def primal_dual_step(
+    problem: AbstractProblem, y: PyTree, x: PyTree, z: PyTree, tau: Scalar,
+    sigma: Scalar,
+) -> tuple[PyTree, PyTree]:  # fmt: skip
     """One application of the PDHG map with these steps: the new pair (x, z).
 
     A derivative keeps what goes into the proxes, and computes their inside again: a pass or two.
+    Raises: ValueError for steps that are not positive, and arrays that do not fit the problem.
     """
+    check_positive("tau", tau)
+    check_positive("sigma", sigma)
+    y = problem.check_data(y)
+    x = check_input("x", problem.K.in_structure(), x)
+    z = check_input("z", problem.K.out_structure(), z)
     prox, conj_prox = (jax.checkpoint(f) for f in (problem.prox, problem.conj_prox))
     moved = lax.optimization_barrier(prox(tree_axpy(-tau, problem.K.rmv(z), x), tau))
     ahead = lax.optimization_barrier(tree_sub(tree_scale(2.0, moved), x))

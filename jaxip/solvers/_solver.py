@@ -39,7 +39,9 @@ class AbstractSolver(Module):
         is known or the steps break the condition of convergence.
         """
         cls.require(problem)
-        solver = cls(**({**cls.steps_for(problem, norm), **fields}))
+        if norm is not None:
+            check_positive("norm", as_number("norm", norm))
+        solver = cls(**{**cls.steps_for(problem, norm), **fields})
         solver.check(problem)
         return solver
 

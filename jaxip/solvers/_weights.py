@@ -31,6 +31,8 @@ def weight_path(
     weights = jnp.asarray(weights)
     if weights.ndim != 1:
         raise ValueError(f"weights must be [k], but are {list(weights.shape)}")
+    if weights.size == 0:
+        raise ValueError("weights must hold at least one weight")
     check_positive("weights", weights)
     first = problem_of(weights[0])
     pair = first.start(first.check_data(y))
@@ -62,6 +64,8 @@ def discrepancy(
     residuals of the bracket the nearer end is approached, and `residual` shows it.
     Source: Morozov (1966).
     """
+    if len(bracket) != 2:
+        raise ValueError(f"bracket takes (low, high), but got {len(bracket)} numbers")
     low, high = (as_number("bracket", v) for v in bracket)
     check_positive("bracket", low)
     check_positive("bracket", high)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._arguments import check_floating
 from jaxip._signature import door
 from jaxip._tree import (
     structure_of,
@@ -37,6 +38,7 @@ def check_functional(
     The prox beats points nearby, is firmly nonexpansive, keeps dtypes and has finite derivatives
     (at 0 too); `conj_prox` gives a subgradient. `tolerance` eps of the values are allowed.
     """
+    check_floating("x", x)
     rows = [_structure_row(f, x)]
     if not rows[0].holds:
         return Table(f"check_functional {type(f).__name__}", rows)

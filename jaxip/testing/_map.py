@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from jaxip._arguments import check_floating
 from jaxip._numerics import conjugate
 from jaxip._signature import door
 from jaxip._tree import structure_of, tree_axpy, tree_isfinite, tree_norm, tree_sub, tree_vdot
@@ -21,6 +22,7 @@ def check_map(f: Callable, y: PyTree, key: PRNGKeyArray, *, tolerance: float = 1
     Finite, the same at each call, the same under jit and vmap, dtypes that follow the data, and a
     gradient (reverse mode) that agrees with central differences along a random direction.
     """
+    check_floating("y", y)
     eps = float(jnp.finfo(jax.tree.leaves(y)[0].dtype).eps)
     image = f(y)
     size = float(tree_norm(image))

@@ -22,6 +22,7 @@ def check_solver(
     batch of equal data gives what one gives alone; unrolled steps have finite gradients. A wrong
     step size is named by `solver.check`.
     """
+    y = problem.check_data(y)
     rows = [_state_row(solver, problem, y)]
     if not rows[0].holds:
         return Table(f"check_solver {type(solver).__name__}", rows)

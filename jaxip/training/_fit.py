@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxip._numerics import value_and_gradient
+from jaxip._signature import door
 from jaxip._tree import tree_isfinite, tree_where
 from jaxip._types import PRNGKeyArray, PyTree
 from jaxip.networks import trainable
@@ -40,6 +41,7 @@ class NonFiniteLoss(ArithmeticError):
         self.run = run
 
 
+@door
 def fit(
     net: PyTree,
     loss: Loss,

@@ -2,6 +2,8 @@
 
 import optax
 
+from jaxip._arguments import as_count
+from jaxip._checks import check_nonnegative
 from jaxip._signature import door
 
 
@@ -12,6 +14,9 @@ def clipped_adam(
     """Adam on gradients clipped to norm 1, the rate warmed up linearly, then on a cosine to 0.
 
     `decay_steps` counts from the start, warm-up included.
+    Raises: ValueError for a negative rate or warm-up, or `decay_steps` not over `warmup`.
     """
+    check_nonnegative("learning_rate", learning_rate)
+    as_count("decay_steps", decay_steps, as_count("warmup", warmup, 0) + 1)
     rate = optax.warmup_cosine_decay_schedule(0.0, learning_rate, warmup, decay_steps)
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))

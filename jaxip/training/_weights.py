@@ -9,9 +9,11 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from jaxip._signature import door
 from jaxip._types import PyTree
 
 
+@door
 def save(path: str | pathlib.Path, net: PyTree) -> None:
     """Write the numeric arrays of `net`; floating point as float32, complex as pairs of float32.
 
@@ -24,6 +26,7 @@ def save(path: str | pathlib.Path, net: PyTree) -> None:
     os.replace(partial, path)
 
 
+@door
 def load(path: str | pathlib.Path, like: PyTree) -> PyTree:
     """The tree `like` (arrays or ShapeDtypeStructs) with its arrays from `path`, dtypes of `like`.
 
@@ -34,7 +37,7 @@ def load(path: str | pathlib.Path, like: PyTree) -> PyTree:
     if stored.keys() != wanted.keys():
         other = sorted(stored.keys() ^ wanted.keys())
         raise ValueError(
-            f"{path} holds {len(stored)} arrays, the net {len(wanted)}; "
+            f"like: {path} holds {len(stored)} arrays, the net {len(wanted)}; "
             f"first name not in both: {other[0]}"
         )
     arrays = {name: _from_file(path, name, stored[name], wanted[name]) for name in wanted}

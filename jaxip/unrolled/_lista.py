@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._arguments import as_count
-from jaxip._checks import is_concrete
+from jaxip._checks import describe, fits, is_concrete
 from jaxip._module import Module
 from jaxip._numerics import matvec, promoting
 from jaxip._signature import door
@@ -32,6 +32,21 @@ class AbstractLISTA(Module):
 
     thresholds: eqx.AbstractVar[Float[Array, "layers ..."]]
     selection: eqx.AbstractVar[tuple[int, ...] | None]
+
+    def __check_init__(self):
+        """Raises: ValueError unless there are as many thresholds as layers, and at least one."""
+        count, shape = self.layers(), self.thresholds.shape
+        if not count:
+            raise ValueError("thresholds, and what goes with them, must be of one layer or more")
+        if shape[:1] != (count,) or not fits(shape[1:], self.structure().shape):
+            raise ValueError(
+                f"thresholds must be [{count}] or [{count}, n] for {count} layers on "
+                f"{describe(self.structure())}, but are {list(shape)}"
+            )
+
+    @abc.abstractmethod
+    def layers(self) -> int:
+        """The number of layers, as all but the thresholds has it."""
 
     @abc.abstractmethod
     def points(self) -> list:
@@ -94,6 +109,11 @@ class LISTA(AbstractLISTA):
         layers = {"W": (W,) * num_layers, "B": (B,) * num_layers}
         return cls(**layers, thresholds=thresholds, selection=selection)
 
+    def layers(self):
+        if len(self.W) != len(self.B):
+            raise ValueError(f"W holds {len(self.W)} matrices, but B {len(self.B)}")
+        return len(self.W)
+
     def points(self):
         pairs = zip(self.W, self.B, strict=True)
         return [lambda x, y, W=W, B=B: matvec(W, x) + matvec(B, y) for W, B in pairs]
@@ -129,6 +149,9 @@ class LISTACP(AbstractCoupled):
         W = (tau * A,) * num_layers
         return cls(A=Matrix(A), W=W, thresholds=thresholds, selection=selection)
 
+    def layers(self):
+        return len(self.W)
+
     def points(self):
         return [lambda x, y, W=W: x + Matrix(W).rmv(y - self.A.mv(x)) for W in self.W]
 
@@ -159,6 +182,9 @@ class TiLISTA(AbstractCoupled):
         op, W = Matrix(A), tau * A
         return cls(A=op, W=W, steps=ones, thresholds=thresholds, selection=selection)
 
+    def layers(self):
+        return self.steps.shape[0]
+
     def points(self):
         return [lambda x, y, a=a: _coupled(x, y, a, self.A, Matrix(self.W)) for a in self.steps]
 
@@ -188,6 +214,9 @@ class ALISTA(AbstractCoupled):
         ones = jnp.ones(num_layers, tau.dtype)
         op, W = Matrix(A), Matrix(alista_weights(A))
         return cls(A=op, W=W, steps=ones, thresholds=thresholds, selection=selection)
+
+    def layers(self):
+        return self.steps.shape[0]
 
     def points(self):
         return [lambda x, y, a=a: _coupled(x, y, a, self.A, self.W) for a in self.steps]

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxip._arguments import as_count
+from jaxip._checks import fits
 from jaxip._numerics import modulus
 from jaxip._signature import door
 from jaxip._types import Array, Float, Inexact
@@ -30,6 +31,8 @@ def selective_threshold(
 ) -> Inexact[Array, " n"]:
     """Soft thresholding at t, but for the `count` entries of largest modulus: kept if above t."""
     as_count("count", count, 0, x.size)
+    if not fits(jnp.shape(t), x.shape):
+        raise ValueError(f"t has shape {jnp.shape(t)}, but x has {x.shape}; they must broadcast")
     if count == 0:
         return soft_threshold(x, t)
     size = lax.stop_gradient(modulus(x))

@@ -32,7 +32,7 @@ def test_times_operator_names_the_composition(op):
 
 
 def test_composition_mismatch_shows_both_sides(op):
-    with pytest.raises(ValueError, match=r"A takes float32\[3\], but B gives float32\[2\]"):
+    with pytest.raises(ValueError, match=r"left takes float32\[3\], but right gives float32\[2\]"):
         _ = op @ op
 
 

@@ -46,5 +46,5 @@ def test_gaussian_matrix_is_the_same_in_both_precisions():
         for kind in (np.float32, float)
     )
     np.testing.assert_array_equal(one, two.astype(np.float32))
-    with pytest.raises(ValueError, match="sizes must be positive"):
+    with pytest.raises(ValueError, match="rows must be at least 1"):
         ops.gaussian_matrix(0, 5, key=jax.random.key(3))

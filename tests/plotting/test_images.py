@@ -42,7 +42,7 @@ def test_saved_files(images, tmp_path):
 
 
 def test_wrong_input_is_said():
-    with pytest.raises(ValueError, match="2-D"):
+    with pytest.raises(ValueError, match=r"images\['batch'\] takes \[h, w\]"):
         plotting.image_grid({"batch": np.ones((2, 3, 3))})
     with pytest.raises(ValueError, match="no image"):
         plotting.error_maps({}, np.ones((3, 3)))

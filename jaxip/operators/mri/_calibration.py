@@ -85,7 +85,10 @@ def compress_coils(
 @door
 def noise_covariance(noise: Complex[Array, "coils ..."]) -> Complex[Array, "coils coils"]:
     """`E e e^H` of the coils, from samples of noise alone (zero mean): `N N^H / samples`."""
-    samples = jnp.asarray(noise).reshape(noise.shape[0], -1)
+    noise = jnp.asarray(noise)
+    if noise.size == 0:
+        raise ValueError(f"noise must hold samples, but has shape {noise.shape}")
+    samples = noise.reshape(noise.shape[0], -1)
     return jnp.matmul(samples, samples.conj().T, precision=HIGHEST) / samples.shape[1]
 
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._checks import as_sizes
 from jaxip._signature import door
 from jaxip._types import Array, Float
 from jaxip.operators.mri._nufft import NUFFT
@@ -61,7 +62,10 @@ def radial_density(
     In units of `(2 pi)^2 / N`, N the pixels of `shape`: 1 on a full Cartesian grid, so that
     `A^H (w * A x)` is near x. A sample at the centre weighs `dk / 6` for `|k|`: the end correction
     of the trapezoidal rule for `int f(k) k dk` (Euler-Maclaurin).
+    Raises: ValueError for a shape that is not (h, w).
     """
+    if len(as_sizes(shape)) != 2:
+        raise ValueError(f"shape must be (h, w), but is {shape}")
     points = jnp.asarray(points)
     spokes, samples = points.shape[:2]
     step = 2 * np.pi / samples

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxip._arguments import as_count
+from jaxip._checks import check_nonnegative
 from jaxip._signature import door
-from jaxip._types import Array, Float, Inexact, PRNGKeyArray
+from jaxip._types import Array, Float, Inexact, Int, PRNGKeyArray
 from jaxip.operators.sampling._sampling import as_mask, sample_count, uniforms
 
 
@@ -50,6 +52,8 @@ def frequency_levels(size: int, num_levels: int) -> np.ndarray:
     At distance d (1 for the two positions beside the centre line, `n/2 - 1` and `n/2`), band 0
     is `d <= 2^(J - num_levels)`, and band k is twice as wide as all before it.
     """
+    most = as_count("size", size, 2).bit_length() - 1
+    as_count("num_levels", num_levels, 1, most)
     position = np.arange(size)
     distance = np.where(position < size // 2, size // 2 - position, position - size // 2 + 1)
     innermost = size >> num_levels
@@ -63,14 +67,15 @@ def sequency_levels(size: int, num_levels: int) -> np.ndarray:
 
     Band 0 is below `2^(J - num_levels + 1)`; every other band is as wide as all before it.
     """
-    innermost = 2 * size >> num_levels
+    most = as_count("size", size).bit_length()
+    innermost = 2 * size >> as_count("num_levels", num_levels, 1, most)
     return np.array([(k // innermost).bit_length() for k in range(size)])
 
 
 @door
 def local_sparsities(
     coefficients: Inexact[Array, "..."],
-    level_map: np.ndarray,
+    level_map: Int[np.ndarray, "..."],
     threshold: float = 0.5,
     *,
     merge_coarsest: bool = True,
@@ -87,18 +92,20 @@ def local_sparsities(
         )
     # a unit step at one pixel is a Haar coefficient of exactly 0.5: rounding must not count it
     large = np.abs(np.asarray(coefficients)) > threshold * (1 + 1e-5)
+    level_map = _some(level_map)
     counts = np.bincount(level_map[large], minlength=int(level_map.max()) + 1)
     return np.concatenate([[counts[0] + counts[1]], counts[2:]]) if merge_coarsest else counts
 
 
 @door
-def sparsity_weights(sparsities: Sequence[float], level_map: np.ndarray) -> np.ndarray:
+def sparsity_weights(sparsities: Sequence[float], level_map: Int[np.ndarray, "..."]) -> np.ndarray:
     """`w = sqrt(s / s_j)` on level j, `s = sum_j s_j`, for each coefficient (an empty s_j is 1).
 
     Takes one number a level: `levels` of them where the coarsest two share one, or `levels + 1`.
     Source: Colbrook, Antun and Hansen (2022), supplementary information.
     """
-    counts = np.asarray(sparsities, float)
+    check_nonnegative("sparsities", sparsities)
+    counts, level_map = np.asarray(sparsities, float), _some(level_map)
     levels = int(level_map.max())
     if counts.shape not in ((levels,), (levels + 1,)):
         raise ValueError(
@@ -110,8 +117,15 @@ def sparsity_weights(sparsities: Sequence[float], level_map: np.ndarray) -> np.n
     return weights[level_map]
 
 
+def _some(level_map) -> np.ndarray:
+    levels = np.asarray(level_map)
+    if not levels.size or levels.min() < 0:
+        raise ValueError("level_map must hold levels from 0 on, at least one")
+    return levels
+
+
 def _check_sparsities(shape: tuple[int, ...], sparsities: np.ndarray) -> np.ndarray:
-    size = shape[0]
+    size = shape[0] if shape else 0
     if len(shape) != 2 or shape[1] != size or size < 2 or size & (size - 1):
         raise ValueError(f"shape must be (n, n) with n a power of two, but is {shape}")
     most = size.bit_length() - 1

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from jaxip._checks import as_sizes
 from jaxip._signature import door
 from jaxip._types import Array, Float, PRNGKeyArray
 from jaxip.operators.sampling._sampling import as_mask, full_lines, sample_count, uniforms
@@ -161,6 +162,8 @@ def nested_family(
     if not np.all(rates >= 0):
         raise ValueError("weights must be numbers and not negative")
     most = np.count_nonzero(rates)
+    if not counts:
+        raise ValueError("counts must hold at least one count")
     for count in counts:
         if not 1 <= count <= most:
             raise ValueError(f"counts must be in 1 to {most}, the positive weights, not {count}")
@@ -192,6 +195,8 @@ def _offsets(shape: tuple[int, ...], origin: Origin) -> list[np.ndarray]:
     """The signed index from zero frequency along each axis, as arrays that broadcast."""
     if origin not in ("centre", "corner"):
         raise ValueError(f"origin must be 'centre' or 'corner', but is {origin!r}")
+    if not as_sizes(shape):
+        raise ValueError("shape must have one axis or more, but is ()")
     first = [n // 2 if origin == "centre" else 0 for n in shape]
     return list(np.ogrid[tuple(slice(-c, n - c) for c, n in zip(first, shape, strict=True))])
 

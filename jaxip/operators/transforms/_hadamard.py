@@ -32,7 +32,7 @@ class WalshHadamard(AbstractLinearOperator):
     dtype: np.dtype | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
-        _check(self.shape, self.order)
+        _check("shape", self.shape, self.order)
 
     def mv(self, x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
         return walsh_hadamard(x, self.order)
@@ -71,7 +71,7 @@ class SubsampledHadamard(AbstractLinearOperator):
     dtype: np.dtype | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
-        _check(self.mask.shape, self.order)
+        _check("mask", self.mask.shape, self.order)
         check_nonnegative("mask", self.mask)
 
     def mv(self, x: Inexact[Array, "..."]) -> Inexact[Array, "..."]:
@@ -168,8 +168,8 @@ def _rounding(shape: tuple[int, ...]) -> float:
     return 1.01 * (sum(d**1.5 for n in shape for d in _digits(n)) + 2)
 
 
-def _check(shape: tuple[int, ...], order: str) -> None:
+def _check(name: str, shape: tuple[int, ...], order: str) -> None:
     if len(shape) not in (1, 2) or any(n < 1 or n & (n - 1) for n in shape):
-        raise ValueError(f"shape must be (n,) or (h, w) of powers of two, but is {shape}")
+        raise ValueError(f"{name} must be (n,) or (h, w) of powers of two, but is {shape}")
     if order not in get_args(Order):
         raise ValueError(f"order must be one of {', '.join(get_args(Order))}, but is {order!r}")
