@@ -15,7 +15,8 @@ import typing
 import jax
 import jax.numpy as jnp
 import numpy as np
-from valid_calls import CALLS, OPTIONS, VALUES
+from valid_calls import CALLS
+from valid_values import OPTIONS, VALUES
 
 from jaxip._types import PyTree
 
@@ -93,9 +94,9 @@ def valid_call(full: str, function) -> tuple[list[tuple[str, typing.Any]], dict]
         if maker is None:
             left_out = True
         elif left_out or parameter.kind is parameter.KEYWORD_ONLY:
-            named[name] = maker()
+            named[name] = maker() if callable(maker) else maker
         else:
-            positional.append((name, maker()))
+            positional.append((name, maker() if callable(maker) else maker))
     return positional, named
 
 
