@@ -30,7 +30,6 @@ from jaxip.operators._operator import Scaled as Scaled
 from jaxip.operators._operator import Sum as Sum
 from jaxip.operators._replace import check_replaces as check_replaces
 from jaxip.operators._rules import OperatorRules as OperatorRules
-from jaxip.operators._rules import no_rule as no_rule
 from jaxip.operators._slice import Slice as Slice
 from jaxip.operators._slice import crop as crop
 from jaxip.operators._slice import pad as pad

@@ -90,7 +90,7 @@ class OperatorRules(Module):
         """`(A^H A)^+ r`, by default for `A^H A = g I`. Raises: ValueError where it is unknown."""
         gram = multiple(self.column_gram())
         if gram is None:
-            raise ValueError(no_rule(self))
+            raise ValueError(self.no_rule())
         return jax.tree.map(lambda v: v / gram.astype(v.real.dtype), r)
 
     def preimage(self, lack: PyTree) -> PyTree:
@@ -105,14 +105,13 @@ class OperatorRules(Module):
         """The operators behind the parts of `A x`, where that is a tuple; else this one."""
         return (self,)
 
-
-def no_rule(op: OperatorRules) -> str:
-    """Why no bound is known with this analysis operator, and what to do."""
-    return (
-        f"{type(op).__name__} as analysis operator: a bound needs D^H D = g I (column_gram), or "
-        "the methods gram_solve, least_gain and, where D x = 0 for an x, kernel; "
-        "testing.check_operator measures them"
-    )
+    def no_rule(self) -> str:
+        """Why no bound is known with this as analysis operator, and what to do."""
+        return (
+            f"{type(self).__name__} as analysis operator: a bound needs D^H D = g I "
+            "(column_gram), or the methods gram_solve, least_gain and, where D x = 0 for an x, "
+            "kernel; testing.check_operator measures them"
+        )
 
 
 def multiple(gram: PyTree | None) -> Scalar | None:

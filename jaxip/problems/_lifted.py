@@ -3,7 +3,7 @@
 import abc
 
 from jaxip._types import PyTree, Scalar
-from jaxip.operators import AbstractLinearOperator, no_rule
+from jaxip.operators import AbstractLinearOperator
 
 
 class AbstractLifted(AbstractLinearOperator):
@@ -46,5 +46,5 @@ def gain_of(D: AbstractLinearOperator) -> Scalar:
     """The least gain of D. Raises: ValueError where none is known."""
     gain = D.least_gain()
     if gain is None:
-        raise ValueError(no_rule(D))
+        raise ValueError(D.no_rule())
     return gain
