@@ -107,6 +107,12 @@ def same_shapes(a: Structure, b: Structure) -> bool:
     return all(tuple(v.shape) == tuple(w.shape) for v, w in pairs)
 
 
+def check_like(name: str, value: PyTree, like: Structure) -> None:
+    """ValueError where the tree or a shape is another: broadcasting would hide it."""
+    if not same_shapes(value, like):
+        raise ValueError(f"{name} takes {describe(like)}, but got {describe(value)}")
+
+
 def fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Whether an array of `shape` broadcasts to exactly `target`."""
     pairs = zip(reversed(shape), reversed(target), strict=False)

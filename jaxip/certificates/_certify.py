@@ -94,6 +94,8 @@ def _unfit(instance: Instance) -> str:
     """Why nothing can be computed of this instance; empty where it can."""
     if not np.all(np.isfinite(instance.x)):
         return "x is not finite"
+    if not math.isfinite(instance.adjoint_error):
+        return "the operator states no norm or no rounding constant, so no product is enclosed"
     sizes = [np.max(np.abs(v), initial=0.0) for v in (instance.x, instance.y, instance.weights)]
     sizes = [float(s) for s in (*sizes, instance.weights.min(), instance.norm) if s > 0]
     if not all(SMALLEST < s < 1 / SMALLEST for s in sizes):

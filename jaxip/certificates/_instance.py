@@ -56,7 +56,9 @@ def read(problem, solution, y, operator_error: float, data_error: float) -> Inst
     check_finite("y", y)
     with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
         arrays = (problem, solution.x, solution.dual, problem.check_data(y))
-        problem, x, z, y = to_float64(jax.device_put(arrays, jax.devices("cpu")[0]))
+        held, rest = eqx.partition(arrays, eqx.is_array)  # an operator may hold functions
+        held = to_float64(jax.device_put(held, jax.devices("cpu")[0]))
+        problem, x, z, y = eqx.combine(held, rest)
         return _measure(problem, x, z, y, operator_error, data_error)
 
 
@@ -95,7 +97,7 @@ def _feasible(problem, z, y, weights, squared, operator_error, data_error):
     """`(D(u), u, slack, phase, kept)`: u = -s z, shrunk until feasible, its value from below."""
     direction = -_flat(z)
     size = float(np.linalg.norm(direction)) * OUT
-    if not (size > 0 and math.isfinite(size)):
+    if not (size > 0 and math.isfinite(size) and math.isfinite(operator_error)):
         phase = np.ones_like(_flat_image(problem.K.rmv(z)))
         return 0.0, np.zeros_like(direction), weights.copy(), phase, weights.copy()
     noise = operator_error * size

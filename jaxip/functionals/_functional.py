@@ -18,6 +18,7 @@ from jaxip._numerics import epsilon, inexact, modulus, norm_along, real_dtype, s
 from jaxip._tree import tree_abs2, tree_axpy, tree_max, tree_norm, tree_scale, tree_sub
 from jaxip._types import Array, Float, PyTree, Scalar
 from jaxip.functionals._proximal import (
+    as_level,
     group_soft_threshold,
     project_groups,
     project_l2_ball,
@@ -90,7 +91,7 @@ class L1(AbstractNorm):
         check_positive("weights", self.weights)
 
     def terms(self, x: Array) -> Array:
-        return self.weights * modulus(inexact(x))
+        return as_level("weights", self.weights, jnp.shape(x)) * modulus(inexact(x))
 
     def prox(self, x: Array, step) -> Array:
         return soft_threshold(x, step * self.weights)
@@ -124,7 +125,8 @@ class GroupL2(AbstractNorm):
         check_positive("weight", self.weight)
 
     def terms(self, x: Array) -> Array:
-        return self.weight * self._sizes(x)
+        sizes = self._sizes(x)
+        return as_level("weight", self.weight, sizes.shape) * sizes
 
     def prox(self, x: Array, step) -> Array:
         t = step * self.weight
@@ -167,8 +169,8 @@ class SquaredL2(AbstractFunctional):
         return self.scale / root / root * square / 2
 
     def prox(self, x: PyTree, step) -> PyTree:
-        check_step("step", step)
-        return tree_scale(1 / (1 + step * self.scale), jax.tree.map(inexact, x))
+        level = as_level("step", step) * as_level("scale", self.scale)
+        return tree_scale(1 / (1 + level), jax.tree.map(inexact, x))
 
     def conj_prox(self, x: PyTree, step) -> PyTree:
         check_step("step", step)

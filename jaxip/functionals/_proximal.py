@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._arguments import as_count
-from jaxip._checks import check_order, check_step
-from jaxip._numerics import inexact, modulus, planes_of, scaled, scaled_squares
+from jaxip._checks import check_order, check_step, fits, is_concrete
+from jaxip._numerics import inexact, modulus, planes_of, power_of_two, scaled, scaled_squares
 from jaxip._signature import door
 from jaxip._tree import tree_norm, tree_scale
 from jaxip._types import Array, Float, Inexact, PyTree, Scalar
@@ -23,10 +23,11 @@ def hard_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float) -> 
     Raises: ValueError where a concrete t is negative or NaN, or does not broadcast with x.
     """
     x = inexact(x)
-    check_level(t, x.shape)
+    t = as_level("t", t, x.shape)
     size = modulus(x)
     root = jnp.sqrt(inexact(t)).astype(size.dtype) * jnp.asarray(2**0.5, size.dtype)
-    return jnp.where(size <= root, 0, x)  # NaN is not small
+    kept = jnp.where(size <= root, 0, x)  # NaN is not small
+    return kept if is_concrete(t) else jnp.where(jnp.isnan(root), jnp.nan, kept)
 
 
 @door
@@ -36,7 +37,7 @@ def group_soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | floa
     Raises: ValueError where a concrete t is negative or NaN, or does not broadcast with x.
     """
     x = inexact(x)
-    check_level(t, _grouped(x, axis))
+    t = as_level("t", t, _grouped(x, axis))
     return scaled(1 - share(x, t, axis), x).astype(x.dtype)
 
 
@@ -46,7 +47,7 @@ def project_groups(x: Inexact[Array, "..."], t: Float[Array, "..."] | float, axi
     Raises: ValueError where a concrete t is negative or NaN, or does not broadcast with x.
     """
     x = inexact(x)
-    check_level(t, _grouped(x, axis))
+    t = as_level("t", t, _grouped(x, axis))
     return scaled(share(x, t, axis), x).astype(x.dtype)
 
 
@@ -56,26 +57,28 @@ def project_moduli(x: Inexact[Array, "..."], t: Float[Array, "..."] | float):
     Raises: ValueError where a concrete t is negative or NaN, or does not broadcast with x.
     """
     x = inexact(x)
-    check_level(t, x.shape)
+    t = as_level("t", t, x.shape)
     if jnp.iscomplexobj(x):
         return scaled(share(x, t), x)
     t = jnp.asarray(t, x.dtype)
     return jnp.where(jnp.abs(x) <= t, x, jnp.sign(x) * t)
 
 
-def check_level(t, shape: tuple[int, ...]) -> None:
-    """Raises: ValueError where t is negative or NaN, or does not broadcast with `shape`."""
-    check_step("t", t)
-    check_broadcast("t", t, shape)
+def as_level(name: str, value, shape: tuple[int, ...] = ()):
+    """A number not below 0, or an array of such that broadcasts to `shape`.
+
+    NaN where a traced value is negative. Raises: ValueError where a concrete one is, or NaN.
+    """
+    check_step(name, value)
+    check_broadcast(name, value, shape)
+    return value if is_concrete(value) else jnp.where(value >= 0, value, jnp.nan)
 
 
 def check_broadcast(name: str, value, shape: tuple[int, ...]) -> None:
-    """Raises: ValueError where `value` does not broadcast with an x of `shape`."""
-    try:
-        np.broadcast_shapes(np.shape(value), shape)
-    except ValueError:
+    """Raises: ValueError where `value` does not broadcast to an x of `shape`."""
+    if not fits(np.shape(value), shape):
         got = f"{name} has shape {np.shape(value)}, but x has {shape}"
-        raise ValueError(f"{got}; they must broadcast") from None
+        raise ValueError(f"{got}; {name} must broadcast to that of x")
 
 
 def _grouped(x: Array, axis: int) -> tuple[int, ...]:
@@ -98,7 +101,7 @@ def shrink_l2(x: PyTree, t: Scalar | float) -> PyTree:
 
     Raises: ValueError where a concrete t is negative or NaN.
     """
-    check_step("t", t)
+    t = as_level("t", t)
     x = jax.tree.map(inexact, x)
     size = tree_norm(x)
     inside = size <= t
@@ -111,12 +114,13 @@ def project_l2_ball(x: PyTree, radius: Scalar | float = 1.0) -> PyTree:
 
     Raises: ValueError where a concrete radius is negative or NaN.
     """
-    check_step("radius", radius)
+    radius = as_level("radius", radius)
     x = jax.tree.map(inexact, x)
     size = tree_norm(x)
     inside = size <= radius
-    # two factors: `radius/|x|` may be too small for the numbers where its product with x is not
-    turned = tree_scale(1 / jnp.where(inside, 1, size), x)
+    # `1/|x|` and `radius/|x|` may leave the range of the numbers, where the result is in it
+    _, inverse = power_of_two(jnp.where(inside, 1, size))
+    turned = tree_scale(1 / (jnp.where(inside, 1, size) * inverse), tree_scale(inverse, x))
     return tree_scale(jnp.where(inside, 1, radius), turned)
 
 
@@ -135,6 +139,8 @@ def project_box(
     check_broadcast("upper", upper, x.shape)
     check_order("lower", lower, "upper", upper)
     inside = jnp.clip(x.real, lower, upper)
+    if not is_concrete(lower, upper):
+        inside = jnp.where(lower <= upper, inside, jnp.nan)
     for lost in planes_of(x)[1:]:
         inside = jnp.where(jnp.isnan(lost), lost, inside)
     return inside.astype(x.dtype)

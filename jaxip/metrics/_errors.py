@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._checks import check_positive
-from jaxip._numerics import abs2, inexact, scaled
+from jaxip._numerics import abs2, inexact, power_of_two, scaled
 from jaxip._signature import door
 from jaxip._tree import tree_norm
 from jaxip._types import Array, Inexact, Scalar
@@ -38,7 +38,8 @@ def nmse(
     size = tree_norm(reference)
     zero = size == 0
     apart = x - reference
-    square = jnp.sum(abs2(scaled(1 / jnp.where(zero, 1, size), apart)))
+    _, inverse = power_of_two(jnp.where(zero, 1, size))
+    square = jnp.sum(abs2(scaled(inverse, apart))) / (jnp.where(zero, 1, size) * inverse) ** 2
     return jnp.where(zero, tree_norm(apart) / size, square)
 
 

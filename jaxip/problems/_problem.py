@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxip._checks import check_input
+from jaxip._checks import check_input, check_like
 from jaxip._module import Module
 from jaxip._tree import (
     tree_axpy,
@@ -139,7 +139,11 @@ class AbstractProblem(Module):
         """
 
     def bound(self, z: PyTree, y: PyTree, *, unit: float = 0.0) -> Scalar:
-        """A lower bound of the optimal value, from any dual z: z is made feasible here."""
+        """A lower bound of the optimal value, from any dual z: z is made feasible here.
+
+        Raises: ValueError where y has another shape.
+        """
+        check_like("y", y, self.data_operator.out_structure())
         return self.dual_value(z, y, unit=unit)[0]
 
     def check_data(self, y: PyTree) -> PyTree:
@@ -152,8 +156,10 @@ class AbstractProblem(Module):
         return tree_zeros(x), tree_zeros(jax.eval_shape(self.K.mv, x))
 
     def residual(self, x: PyTree, y: PyTree) -> PyTree:
-        """`A x - y`."""
-        return tree_sub(self.data_operator.mv(x), y)
+        """`A x - y`. Raises: ValueError where y has another shape."""
+        image = self.data_operator.mv(x)
+        check_like("y", y, image)
+        return tree_sub(image, y)
 
     def residual_norm(self, x: PyTree, y: PyTree, unit: float = 0.0) -> Scalar:
         """`|A x - y|`, from above."""

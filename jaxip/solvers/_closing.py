@@ -18,6 +18,7 @@ from jaxip.solvers._consistency import (
     Finding,
     check_balance,
     check_dual,
+    check_scale,
     first,
     found,
     try_parts,
@@ -91,7 +92,8 @@ def _closed(problem, x, duals, y, goal):
         objective = objective + jnp.where(violation > 0, price * violation, 0)
         gap = relative_gap(objective, best)
         unsound = found(~problem.is_sound(), Contradiction.weight, jnp.ones_like(gap))
-        finding = first(unsound, finding, found(gap < -NEGATIVE, Contradiction.gap, -gap))
+        scale = check_scale(y, dtype)
+        finding = first(scale, unsound, finding, found(gap < -NEGATIVE, Contradiction.gap, -gap))
         wrong = finding.code != 0
         best, gap = jnp.where(wrong, -jnp.inf, best), jnp.where(wrong, jnp.inf, gap)
         if dtype == jnp.float64:

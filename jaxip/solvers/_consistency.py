@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._rounding import UNIT, gamma, tree_levels
-from jaxip._tree import tree_add, tree_norm, tree_size, tree_sub, tree_vdot
+from jaxip._tree import tree_add, tree_max, tree_norm, tree_size, tree_sub, tree_vdot
 from jaxip._types import Array, Count, Flag, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 from jaxip.problems import AbstractProblem, Part, is_enclosed
@@ -33,6 +33,7 @@ class Contradiction(IntEnum):
     gain = 5
     gap = 6
     weight = 7
+    scale = 8
 
     def sentence(self, name: str, defect: float) -> str:
         """What a reader is told, of the operator called `name`."""
@@ -47,6 +48,8 @@ class Contradiction(IntEnum):
             Contradiction.gain: f"least_gain of {name} is {defect:.3g} times |{name} x| / |x|",
             Contradiction.weight: "a weight is not finite and positive, or a radius negative, or "
             "a box has no inside: a bound needs them so",
+            Contradiction.scale: f"the largest datum is {defect:.1e}: its squares leave the range "
+            "of the numbers (1e-18 to 1e18 in float32, 1e-150 to 1e150 in float64); scale the data",
             Contradiction.gap: f"the bound lies over the objective by {defect:.1e} (relative)",
         }[self]
 
@@ -86,6 +89,14 @@ def found(flag: Flag, code: Contradiction, defect: Scalar, place: int = 0) -> Fi
     """This contradiction where `flag`, else none."""
     number = jnp.where(flag, int(code), 0).astype(jnp.int32)
     return Finding(number, jnp.where(flag, defect, 0), jnp.asarray(place, jnp.int32))
+
+
+def check_scale(y: PyTree, dtype) -> Finding:
+    """Whether squares of the data are numbers of this dtype, or the data are 0."""
+    power = 18.0 if dtype == jnp.float32 else 150.0
+    largest = tree_max(y)
+    inside = (largest == 0) | ((largest >= 10.0**-power) & (largest <= 10.0**power))
+    return found(~inside & jnp.isfinite(largest), Contradiction.scale, largest)
 
 
 def try_parts(problem: AbstractProblem, x: PyTree) -> tuple[Tried, ...]:
@@ -177,6 +188,16 @@ def _rounded(op: AbstractLinearOperator, v: PyTree, image: PyTree, z: PyTree, g:
     return 2 * (sums + products)
 
 
+def adjoint_defect(op: AbstractLinearOperator, y: PyTree) -> Flag:
+    """Whether `<A v, y>` and `<v, A^H y>` are apart by more than rounding, v random; NaN is so."""
+    pulled = op.rmv(y)
+    v = random_vector(pulled)
+    image = op.mv(v)
+    off = jnp.abs(tree_vdot(image, y) - tree_vdot(v, pulled))
+    across = tree_norm(image) * tree_norm(y) + tree_norm(v) * tree_norm(pulled)
+    return ~(off <= _granted(op) * across)
+
+
 def random_vector(like: PyTree) -> PyTree:
     """A fixed vector, uniform in every coordinate, of the mean square of `like` (1 if that is 0).
 
@@ -201,7 +222,7 @@ def _uniform(count: int, stream: int) -> Array:
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         h = (h ^ (h >> shift)) * jnp.uint32(factor)
     h = h ^ (h >> 16)
-    return (h.astype(jnp.float64) + 0.5) / 2**31 - 1
+    return (h.astype(jnp.result_type(float)) + 0.5) / 2**31 - 1
 
 
 def _granted(op: AbstractLinearOperator) -> float:

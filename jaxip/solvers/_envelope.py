@@ -42,6 +42,23 @@ def with_slopes(problem: AbstractProblem, y: PyTree, pair, numbers: tuple[Scalar
     return held(smooth, others, pair, numbers)
 
 
+def without_slopes(numbers: PyTree, causes: PyTree) -> PyTree:
+    """`numbers` unchanged, with NaN for derivatives in `causes`, which they were computed from."""
+    smooth, _ = eqx.partition(causes, eqx.is_inexact_array)
+    real, rest = eqx.partition(numbers, eqx.is_inexact_array)
+
+    @jax.custom_jvp
+    def held(smooth, real):
+        return real
+
+    @held.defjvp
+    def rule(primals, tangents):
+        slopes = jax.tree.map(lambda v: no_derivative(tangents[0], v), primals[1])
+        return held(*primals), slopes
+
+    return eqx.combine(held(smooth, jax.lax.stop_gradient(real)), rest)
+
+
 def no_derivative(change: PyTree, like: Array) -> Array:
     """NaN where anything changes, else 0: linear in `change` as JAX sees it, both ways."""
     parts = [_refused(leaf.real) for leaf in jax.tree.leaves(change)]

@@ -10,6 +10,8 @@ from jaxip._signature import door
 from jaxip._tree import from_real, structure_of, to_real, tree_max, tree_norm, tree_size
 from jaxip._types import Array, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator, Stack
+from jaxip.solvers._consistency import adjoint_defect
+from jaxip.solvers._envelope import without_slopes
 from jaxip.solvers._linear import LinearSolution, at_least_single, normalised, relative
 
 
@@ -22,7 +24,8 @@ def cgls(
 
     In exact arithmetic the iterates of LSQR, one product with A and one with A^H a step; complex
     trees in real coordinates. `residual` is that of the normal equations at the x returned,
-    `|A^H (y - A x) - damp^2 x| / |A^H y|`; the loop ends at `rtol`, or where a step gains nothing.
+    `|A^H (y - A x) - damp^2 x| / |A^H y|`, NaN where A and A.H are seen not to be adjoint; the loop
+    ends at `rtol`, or where a step gains nothing.
     Derivatives of any order in y, in damp and in the arrays of A pass through x, by the augmented
     system `r + A x = y`, `A^H r - damp^2 x = 0`. Where A^H A is singular (and damp is 0) they
     hold on its range alone. Source: Björck (1996), algorithm 7.4.1; Paige and Saunders (1982).
@@ -48,7 +51,12 @@ def cgls(
     v, (residual, count) = jax.lax.custom_linear_solve(  # the system is its own transpose
         augmented, padded, solve, symmetric=True, has_aux=True
     )
-    return LinearSolution(from_real(v[m:], into), residual, count)
+    residual = jnp.where(
+        adjoint_defect(A, from_real(normalised(jax.lax.stop_gradient(right))[0], out)),
+        jnp.nan,
+        residual,
+    )
+    return LinearSolution(from_real(v[m:], into), without_slopes(residual, (A, y, damp)), count)
 
 
 @door

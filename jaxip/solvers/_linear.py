@@ -13,6 +13,7 @@ from jaxip._signature import door
 from jaxip._tree import from_real, structure_of, to_real, tree_max, tree_norm
 from jaxip._types import Array, Count, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
+from jaxip.solvers._envelope import without_slopes
 
 
 class LinearSolution(eqx.Module):
@@ -42,7 +43,7 @@ def cg(op: Callable, b: PyTree, *, rtol: float = 1e-6, max_steps: int = 1000) ->
     x, (residual, count) = jax.lax.custom_linear_solve(
         mv, to_real(b), solve, symmetric=True, has_aux=True
     )
-    return LinearSolution(from_real(x, structure), residual, count)
+    return LinearSolution(from_real(x, structure), without_slopes(residual, b), count)
 
 
 @door
@@ -69,7 +70,7 @@ def gmres(
     x, (residual, count) = jax.lax.custom_linear_solve(
         mv, to_real(b), solve, transpose_solve=solve, has_aux=True
     )
-    return LinearSolution(from_real(x, structure), residual, count)
+    return LinearSolution(from_real(x, structure), without_slopes(residual, b), count)
 
 
 def at_least_single(b: PyTree) -> PyTree:

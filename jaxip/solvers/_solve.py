@@ -15,6 +15,7 @@ from jaxip._types import PyTree, Scalar, Structure
 from jaxip.problems import AbstractAnalysis, AbstractProblem, Lasso, is_enclosed
 from jaxip.solvers._adjoint import AbstractAdjoint
 from jaxip.solvers._closing import close
+from jaxip.solvers._consistency import Contradiction
 from jaxip.solvers._door import (
     check_extras,
     check_goal,
@@ -129,8 +130,11 @@ def _solve(problem, y, solver, pair, goal, stop, adjoint, checks, check_every) -
     numbers, finding = close(problem, x, (z, progress.proof), y, goal)
     objective, bound, gap, violation = with_slopes(problem, y, (x, z), numbers)
     status = _status(problem, progress, gap, violation, goal)
-    wrong = (finding.code != 0) & (status != Status.nonfinite)
-    status = jnp.where(wrong, int(Status.inconsistent), status).astype(jnp.int32)
+    weight = finding.code == int(Contradiction.weight)  # may be the cause of NaN
+    wrong = (finding.code != 0) & (weight | (status != Status.nonfinite))
+    scale = finding.code == int(Contradiction.scale)
+    word = jnp.where(scale, int(Status.undetermined), int(Status.inconsistent))
+    status = jnp.where(wrong, word, status).astype(jnp.int32)
     return Solution(
         x=x,
         image=problem.image(x),

@@ -81,7 +81,9 @@ class Solution(eqx.Module):
         return {
             Status.optimal: f"objective within {gap:.1e} (relative) of the optimum, {proof}",
             Status.not_converged: f"gap {gap:.1e} after {num_steps} steps, {asked:.1e} asked",
-            Status.undetermined: f"gap {gap:.1e}, {asked:.1e} asked: {floor}",
+            Status.undetermined: f"gap {gap:.1e}, {asked:.1e} asked: {floor}"
+            if code != Contradiction.scale
+            else Contradiction.scale.sentence("", defect),
             Status.infeasible: "a dual ray shows that no x meets the constraint (to rounding)",
             Status.nonfinite: f"NaN or inf before step {num_steps}; x is the last finite iterate",
             Status.inconsistent: Contradiction(code).sentence(self.names[part], defect)

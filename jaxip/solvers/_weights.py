@@ -13,6 +13,7 @@ from jaxip._tree import from_real, structure_of, to_real, tree_norm
 from jaxip._types import Array, Float, PRNGKeyArray, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 from jaxip.problems import AbstractProblem
+from jaxip.solvers._envelope import without_slopes
 from jaxip.solvers._solve import solve
 from jaxip.solvers._status import Solution
 
@@ -60,7 +61,8 @@ def discrepancy(
     """The weight in `bracket` with `|A x_w - y| = noise`, the norm of the noise (Morozov).
 
     The residual norm grows with the weight: bisection of `log w`, each solve started at the last;
-    after n steps log w is known to `log(high / low) / 2^(n + 1)`. Where noise is outside the
+    after n steps log w is known to `log(high / low) / 2^(n + 1)`. A bisection has no derivative:
+    those of the weight and of its solution are NaN. Where noise is outside the
     residuals of the bracket the nearer end is approached, and `residual` shows it.
     Source: Morozov (1966).
     """
@@ -86,7 +88,8 @@ def discrepancy(
         return (low, high, (solution.x, solution.dual)), (weight, solution, residual)
 
     _, tried = jax.lax.scan(halve, (low, high, pair), None, length=num_steps)
-    return Discrepancy(*jax.tree.map(lambda leaf: leaf[-1], tried))
+    found = jax.tree.map(lambda leaf: leaf[-1], tried)
+    return Discrepancy(*without_slopes(found, (first, y, noise)))
 
 
 @door

@@ -8,14 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._signature import door
-from jaxip._tree import (
-    from_real,
-    structure_of,
-    to_float32,
-    to_float64,
-    to_real,
-    tree_size,
-)
+from jaxip._tree import from_real, structure_of, to_float32, to_float64, to_real, tree_size
 from jaxip._types import PRNGKeyArray, PyTree, Structure
 from jaxip.operators import AbstractLinearOperator
 from jaxip.testing._proof import proof_rows

@@ -122,6 +122,31 @@ def test_a_map_that_is_not_linear(rounds):
     assert ip.solve(problems.Lasso(moved, 0.1), Y, max_steps=2000).status != ip.Status.optimal
 
 
+@pytest.mark.parametrize("exponent", [-200, -160, -152, -149, -100, 100, 149, 152, 160])
+@pytest.mark.parametrize("name", MAKERS)
+def test_data_of_any_scale_are_right_or_refused(name, exponent):
+    """What underflows proves nothing, and accuses nobody."""
+    s = 10.0**exponent
+    problem = MAKERS[name]("right")
+    where = "radius" if name == "QCBP" else "weight"
+    if name == "TGV":
+        weights = lambda p: tuple(norm.weight for norm in p.norm.norms)
+        scaled = eqx.tree_at(weights, problem, tuple(s * w for w in weights(problem)))
+    elif name == "SRLasso":
+        scaled = problem
+    else:
+        scaled = eqx.tree_at(lambda p: getattr(p, where), problem, s * getattr(problem, where))
+    found = ip.solve(scaled, s * Y, gap=1e-6, max_steps=20_000)
+    if abs(exponent) > 150:
+        assert found.status == ip.Status.undetermined and "scale the data" in found.reason
+        assert found.bound == -jnp.inf
+        return
+    right = ip.solve(problem, Y, gap=1e-6, max_steps=20_000)
+    # the kernel of TGV is balanced to 1e-5 there: its bound says so, and no more
+    assert found.status == ip.Status.optimal or (name == "TGV" and found.gap < 1e-4), found.reason
+    np.testing.assert_allclose(found.image / s, right.image, atol=2e-2)
+
+
 class Differences(operators.AbstractLinearOperator):
     """The gradient, whose rules for a proof are merely stated."""
 
