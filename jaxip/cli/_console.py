@@ -18,15 +18,27 @@ from jaxip.cli._signals import clean_up_first
 MAX_SEED = 2**32 - 1  # a key of 32 bits: larger seeds would give the keys of smaller ones
 
 
+# what a user's environment may set for code of their own
+PLAIN = {
+    "jax_debug_nans": False,
+    "jax_debug_infs": False,
+    "jax_numpy_rank_promotion": "allow",
+    "jax_numpy_dtype_promotion": "standard",
+}
+
+
 def start(*, double: bool = False) -> Console:
     """Configure JAX for a command (compilation cache, precision) and return the console.
 
     Exit code 2 where JAX finds no device to compute on, as with JAX_PLATFORMS=cuda without one.
     """
+    os.environ["MPLBACKEND"] = "agg"  # pictures go to files, whatever a notebook has set
     try:
         import jax
 
         jax.config.update("jax_enable_x64", double)
+        for name, value in PLAIN.items():
+            jax.config.update(name, value)
         cache = _cache() if jax.config.values["jax_compilation_cache_dir"] is None else None
         if cache is not None:
             jax.config.update("jax_compilation_cache_dir", cache)

@@ -86,6 +86,20 @@ def test_a_platform_that_is_not_there(folder):
     assert names(folder) == ["k.npy"]
 
 
+STRICT = {
+    "MPLBACKEND": "nonsense",
+    "JAX_DEBUG_NANS": "1",
+    "JAX_NUMPY_RANK_PROMOTION": "raise",
+    "JAX_NUMPY_DTYPE_PROMOTION": "strict",
+}
+
+
+def test_settings_of_other_code_lose_no_result(folder):
+    code, _, error = finish(start(folder, *SHORT, environment=STRICT))
+    assert code in (0, 3) and error == "", error
+    assert {f"a/out/{name}" for name in FILES} <= set(names(folder))
+
+
 @pytest.mark.parametrize(
     "target", ["closed pipe", pytest.param("full disk", marks=pytest.mark.deep)]
 )
