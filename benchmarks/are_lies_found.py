@@ -98,7 +98,7 @@ class LyingGradient(operators.AbstractLinearOperator):
     def rounding(self):
         return 60.0
 
-    def kernel(self):
+    def null_space(self):
         return self.kernels
 
     def gram_solve(self, r):

@@ -52,7 +52,7 @@ class Differences(AbstractLinearOperator):
     def column_gram(self):
         return self.claim("column_gram", None)
 
-    def kernel(self):
+    def null_space(self):
         ones, ramp = jnp.ones(self.size), jnp.arange(float(self.size))
         return {"right": (ones,), "none": (), "wrong": (ramp,), "more": (ones, ramp)}[
             self.claim("kernel", "right")
@@ -185,7 +185,7 @@ def test_a_stack_stands_on_a_block_with_rules():
     """Where the other block sees less than all, the kernel of the gradient is not empty."""
     blind = operators.Matrix(jnp.eye(6)[:2] - jnp.eye(6)[1:3])
     stack = operators.Stack(blind, Gradient((6,), np.dtype(float)))
-    assert len(stack.kernel()) == 1
+    assert len(stack.null_space()) == 1
     testing.check_operator(stack, jax.random.key(0)).verify()
     seeing = operators.Stack(operators.Matrix(jnp.eye(6)[:2]), Gradient((6,), np.dtype(float)))
     testing.check_operator(seeing, jax.random.key(0)).verify()

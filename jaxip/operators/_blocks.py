@@ -59,10 +59,10 @@ class Stack(AbstractLinearOperator):
         The kernel of another may be larger than is known.
         """
         ruled = [op for op in self.ops if op.least_gain() is not None]
-        return min(ruled or self.ops[:1], key=lambda op: len(op.kernel()))
+        return min(ruled or self.ops[:1], key=lambda op: len(op.null_space()))
 
-    def kernel(self):
-        return self.carrier().kernel()
+    def null_space(self):
+        return self.carrier().null_space()
 
     def least_gain(self):
         return self.carrier().least_gain()

@@ -265,8 +265,8 @@ class Scaled(AbstractLinearOperator):
         sums, size = self.op.absolute_sums(), jnp.abs(self.scalar)
         return jax.tree.map(lambda v: size.astype(v.dtype) * v, sums)
 
-    def kernel(self):
-        return self.op.kernel()
+    def null_space(self):
+        return self.op.null_space()
 
     def least_gain(self):
         gain = self.op.least_gain()

@@ -74,7 +74,7 @@ class OperatorRules(Module):
         """The level of each entry of `A x`, in its shape or broadcasting to it."""
         return None
 
-    def kernel(self) -> tuple[PyTree, ...]:
+    def null_space(self) -> tuple[PyTree, ...]:
         """A real basis of the x with `A x = 0`: asked of an analysis operator by a proof."""
         return ()
 
@@ -110,7 +110,7 @@ class OperatorRules(Module):
         return (
             f"{type(self).__name__} as analysis operator: a bound needs D^H D = g I "
             "(column_gram), or the methods gram_solve, least_gain and, where D x = 0 for an x, "
-            "kernel; testing.check_operator measures them"
+            "null_space; testing.check_operator measures them"
         )
 
 

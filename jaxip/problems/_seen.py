@@ -16,7 +16,7 @@ def seen_kernel(D, A: AbstractLinearOperator, like: PyTree) -> list[tuple[PyTree
     By Gram and Schmidt, with coefficients real or complex as the leaves of `like` are. A part k
     of the kernel with `|A k| <= t` has `|k| <= t sqrt(sum |b_i|^2)`.
     """
-    basis = D.kernel()
+    basis = D.null_space()
     _, upper = A.norm_bounds() if basis else (None, jnp.ones(()))
     found: list[tuple[PyTree, PyTree, Flag]] = []
     for vector in basis:
@@ -36,7 +36,7 @@ def seen_kernel(D, A: AbstractLinearOperator, like: PyTree) -> list[tuple[PyTree
 def off_kernel(D, x: PyTree) -> Scalar:
     """`|x|` less its part in the kernel of D and rounding; too much where more is in the kernel."""
     found: list[PyTree] = []
-    for vector in D.kernel():
+    for vector in D.null_space():
         b = jax.tree.map(lambda v, w: jnp.asarray(v, w.dtype), vector, x)
         for other in found:
             b = tree_sub(b, times(_match(dot(other, b), b), other))

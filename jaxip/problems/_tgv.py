@@ -62,7 +62,7 @@ class GeneralisedDifferences(AbstractLifted):
     extra: AbstractLinearOperator | None = None
 
     def __check_init__(self):
-        if self.extra is not None and self.extra.kernel():
+        if self.extra is not None and self.extra.null_space():
             name = type(self.extra).__name__
             raise ValueError(f"TGV beside {name}: that has a kernel, so no bound is known")
 
@@ -121,7 +121,7 @@ class GeneralisedDifferences(AbstractLifted):
         pair = self.gradient, self.symmetrised
         return pair if self.extra is None else (*pair, self.extra)
 
-    def kernel(self):
+    def null_space(self):
         if self.extra is not None:
             return ()
         shape = self.shape

@@ -43,8 +43,8 @@ class Contradiction(IntEnum):
             f"relative defect {defect:.1e}",
             Contradiction.linear: f"{name} is not linear: relative defect {defect:.1e}",
             Contradiction.norm: f"|{name} v| is {defect:.3g} times what norm_bounds() states",
-            Contradiction.analysis: f"kernel or gram_solve of {name} is wrong: a dual of it was "
-            f"found to {defect:.1e} only",
+            Contradiction.analysis: f"null_space or gram_solve of {name} is wrong: a dual of it "
+            f"was found to {defect:.1e} only",
             Contradiction.gain: f"least_gain of {name} is {defect:.3g} times |{name} x| / |x|",
             Contradiction.weight: "a weight is not finite and positive, or a radius negative, or "
             "a box has no inside: a bound needs them so",

@@ -24,7 +24,11 @@ def proof_rows(A, xs: np.ndarray, matrix: np.ndarray | None, norm: float, allowe
     """The rows of the rules that are stated for `A`; xs are real coordinates, norm is `|A|`."""
     rows = _sum_rows(A, xs, matrix, norm, allowed)
     solves = (A.gram_solve, A.preimage)
-    if not A.kernel() and A.least_gain() is None and not any(_known(f, A, xs[0]) for f in solves):
+    if (
+        not A.null_space()
+        and A.least_gain() is None
+        and not any(_known(f, A, xs[0]) for f in solves)
+    ):
         return rows
     found = _measured(A, xs, matrix is None)
     found = jax.tree.map(lambda v: np.asarray(v, np.float64), found)
@@ -48,7 +52,7 @@ def _measured(A, xs, large: bool) -> dict:
     into = A.in_structure()
     image = lambda v: to_real(A.carrier().mv(from_real(v, into)))
     back = lambda z: to_real(A.rmv(z))
-    basis = _basis(A.kernel(), into)
+    basis = _basis(A.null_space(), into)
     whole = basis if len(basis) == 0 else jnp.linalg.qr(basis.T)[0].T
     off = lambda v: v - whole.T @ (whole @ v)
     asked = jax.vmap(off)(jax.vmap(off)(xs[:TRIED]))

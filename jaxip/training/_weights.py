@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,25 +10,29 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from jaxip._arguments import given
 from jaxip._signature import door
 from jaxip._types import PyTree
 
 
 @door
-def save(path: str | pathlib.Path, net: PyTree) -> None:
+def save(path: str | pathlib.Path, net: Any) -> None:
     """Write the numeric arrays of `net`; floating point as float32, complex as pairs of float32.
 
     The file appears whole or not at all. Random keys are no weights and are left out.
+    Raises: TypeError for a tree without arrays.
     """
-    path = pathlib.Path(path)
-    arrays = {name: _to_file(leaf) for name, leaf in _named(net).items()}
+    path, named = pathlib.Path(path), _named(net)
+    if not named:
+        raise TypeError(f"net takes a tree with arrays, but got {given(net)}")
+    arrays = {name: _to_file(leaf) for name, leaf in named.items()}
     partial = path.with_name(path.name + ".partial")
     safetensors.numpy.save_file(arrays, partial)
     os.replace(partial, path)
 
 
 @door
-def load(path: str | pathlib.Path, like: PyTree) -> PyTree:
+def load(path: str | pathlib.Path, like: Any) -> PyTree:
     """The tree `like` (arrays or ShapeDtypeStructs) with its arrays from `path`, dtypes of `like`.
 
     Raises: ValueError if the file is missing, truncated, not safetensors, or holds other names,

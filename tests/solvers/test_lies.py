@@ -172,7 +172,7 @@ class Differences(operators.AbstractLinearOperator):
     def rounding(self):
         return operators.Gradient(SHAPE).rounding()
 
-    def kernel(self):
+    def null_space(self):
         return self.kernels
 
     def least_gain(self):
@@ -187,7 +187,7 @@ class Differences(operators.AbstractLinearOperator):
     [
         ((jnp.ones(SHAPE),), 1.0, 1.0, ""),
         ((), 1.0, 1.0, "least_gain of D"),
-        ((jnp.ones(SHAPE),), 1.0, 0.5, "kernel or gram_solve of D"),
+        ((jnp.ones(SHAPE),), 1.0, 0.5, "null_space or gram_solve of D"),
         ((jnp.ones(SHAPE),), 100.0, 1.0, "least_gain of D"),
     ],
     ids=["right", "no kernel", "half solved", "gain too large"],

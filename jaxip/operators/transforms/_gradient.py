@@ -44,7 +44,7 @@ class Gradient(AbstractLinearOperator):
         inverse = self._inverse_spectrum()
         return by_planes(lambda p: inverse_dct(dct(p) * jnp.asarray(inverse, p.dtype)), r)
 
-    def kernel(self):
+    def null_space(self):
         return (jnp.ones(self.shape),)
 
     def least_gain(self):
