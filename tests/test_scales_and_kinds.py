@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxip as ip
-from jaxip import certificates, functionals, metrics, operators, problems, solvers, unrolled
+from jaxip import audit, certificates, functionals, metrics, operators, problems, solvers, unrolled
 
 pytestmark = pytest.mark.x64
 
@@ -177,3 +177,17 @@ def test_certify_takes_an_operator_of_functions():
     problem = problems.Lasso(plain, 0.3)
     said = certificates.certify(problem, ip.solve(problem, Y, gap=1e-8), Y)
     assert said.verdict == "refused" and "rounding" in said.reason
+
+
+def test_units_and_tolerances_that_cannot_be_meant():
+    cycles = np.linspace(-32, 31, 64)[:, None] * np.ones(2)
+    with pytest.raises(ValueError, match="radians a pixel"):
+        operators.NUFFT(cycles, (64, 64))
+    operators.NUFFT(cycles * (2 * np.pi / 64), (64, 64))
+    op = operators.Matrix(A)
+    for tolerance in (-5.0, 0.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="tolerance"):
+            audit.run({"m": op.H}, op, np.ones((1, 5)), tolerance=tolerance, key=jax.random.key(0))
+    for upper in (np.nan, -1.0):
+        with pytest.raises(ValueError, match="upper"):
+            audit.Target(op.H, upper=upper)

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import enum
 import functools
+import inspect
 import sys
 import types
 import weakref
@@ -68,21 +69,28 @@ def _enter(value: Any, parts: Parts) -> None:
 @functools.singledispatch
 def _visit(value: Any, parts: Parts) -> None:
     """Anything else: what it says of its state, its attributes, or else its leaves."""
-    if isinstance(value, ArrayLike) and _as_array(value, parts):
+    kind = type(value)
+    has = lambda protocol, name: _offers(value, name) and isinstance(value, protocol)
+    array = has(ArrayLike, "__array__")
+    if array and _as_array(value, parts):
         return
     _enter(value, parts)
-    kind = type(value)
     parts.words.append(f"object {kind.__module__}.{kind.__qualname__}")
-    if isinstance(value, HasState):
+    if has(HasState, "state_dict"):
         _with_state(value, parts)
-    elif isinstance(value, Wrapper):
+    elif has(Wrapper, "__wrapped__"):
         walk(value.__wrapped__, parts)
-    elif isinstance(value, ArrayLike) and not vars_of(value):
+    elif array and not vars_of(value):
         parts.opaque.append(f"array of {kind.__module__}.{kind.__qualname__}")
     elif not _attributes(value, parts):
         _from_outside(value, parts)
     if not _is_library(kind.__module__):
         _follow_class(kind, parts)
+
+
+def _offers(value: Any, name: str) -> bool:
+    """Whether it has the attribute itself: an object may answer to every name, or raise."""
+    return inspect.getattr_static(value, name, None) is not None
 
 
 def _with_state(value: HasState, parts: Parts) -> None:
@@ -158,6 +166,8 @@ def _visit_array(value: Any, parts: Parts) -> None:
     if value.dtype != object:
         parts.words.append(f"array {value.dtype}{list(value.shape)}")
         parts.arrays.append(value)
+        if isinstance(value, np.ma.MaskedArray):
+            parts.arrays.append(np.ma.getmaskarray(value))
         return
     parts.words.append(f"objects {list(value.shape)}")
     for item in np.asarray(value).ravel():
@@ -269,7 +279,11 @@ def _visit_function(value: types.FunctionType, parts: Parts) -> None:
         return
     numbers, names = _of_code(value.__code__)
     parts.words += [f"numbers {numbers}", f"uses {' '.join(sorted(names))}"]
-    found = ((n, value.__globals__[n]) for n in sorted(names) if n in value.__globals__)
+    found = [(n, value.__globals__[n]) for n in sorted(names) if n in value.__globals__]
+    for name, module in list(found):  # what is read of a module of the user's
+        if isinstance(module, types.ModuleType) and not _is_library(module.__name__):
+            held = sorted(names & vars(module).keys())
+            found += [(f"{name}.{n}", vars(module)[n]) for n in held]
     _named(found, parts)
 
 

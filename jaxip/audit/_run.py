@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxip._checks import check_positive
 from jaxip._signature import door
 from jaxip._types import PRNGKeyArray
 from jaxip.audit._answers import Evaluator, check_image
@@ -44,6 +45,7 @@ def run(
     """
     if mesh is not None:
         raise ValueError("mesh is not None, but this audit runs on one device")
+    check_positive("tolerance", tolerance)
     maps = named_maps(maps)
     data, truths = data_and_truths(A, images, measurements)
     radii, budget = checked_radii(radii), level_named(level)

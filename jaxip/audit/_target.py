@@ -7,7 +7,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from jaxip._arguments import check_callable
+from jaxip._arguments import as_number, check_callable
+from jaxip._checks import check_nonnegative
 from jaxip._numerics import real_dtype
 from jaxip._types import PyTree
 
@@ -30,6 +31,8 @@ class Target(eqx.Module):
 
     def __check_init__(self):
         check_callable("evaluate", self.evaluate, "a map y -> image")
+        if self.upper is not None:
+            check_nonnegative("upper", as_number("upper", self.upper))
 
 
 @runtime_checkable

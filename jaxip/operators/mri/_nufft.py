@@ -5,11 +5,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import check_finite
+from jaxip._checks import check_finite, is_concrete
 from jaxip._numerics import scaled
 from jaxip._types import Array, Complex, Float, Structure
 from jaxip.operators._operator import AbstractLinearOperator
 from jaxip.operators.mri._finufft import nufft, nufft_to_grid
+
+FARTHEST = 2 * np.pi  # radians a pixel: a full turn of every frequency
+
+
+def check_units(points: Array) -> None:
+    """Raises: ValueError for points that can be no radians (skipped on traced ones)."""
+    if not is_concrete(points) or points.size == 0:
+        return
+    largest = float(np.max(np.abs(np.asarray(points))))
+    if largest > FARTHEST * (1 + 1e-5):
+        raise ValueError(
+            f"points are radians a pixel, within -pi to pi, but reach {largest:.4g}; cycles per "
+            "field of view are points * (2 * numpy.pi / numpy.array(shape))"
+        )
 
 
 class NUFFT(AbstractLinearOperator):
@@ -44,6 +58,7 @@ class NUFFT(AbstractLinearOperator):
         if self.tolerance is not None and not 0 < self.tolerance < 1:
             raise ValueError(f"tolerance must be between 0 and 1, but is {self.tolerance}")
         check_finite("points", self.points)
+        check_units(self.points)
 
     def mv(self, x: Complex[Array, "..."]) -> Complex[Array, "..."]:
         x = _complex(x)
