@@ -174,7 +174,7 @@ def test_the_scale_is_a_power_of_2(exponent, read):
         assert np.array_equal(got.y, read(y).y)
 
 
-@pytest.mark.parametrize("method", ["wavelet", "tv"])
+@pytest.mark.parametrize("method", ["wavelet", pytest.param("tv", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("exponent", [84, -83])  # 1.9e25, 1.0e-25
 def test_data_of_any_scale_give_the_same_image(method, exponent, run):
     """x(s y) = s x(y) for the default weights; powers of 2 are exact, so equality is."""

@@ -122,7 +122,7 @@ def test_a_map_that_is_not_linear(rounds):
     assert ip.solve(problems.Lasso(moved, 0.1), Y, max_steps=2000).status != ip.Status.optimal
 
 
-@pytest.mark.parametrize("exponent", [-200, -160, -152, -149, -100, 100, 149, 152, 160])
+@pytest.mark.parametrize("exponent", [-160, -152, -149, 149, 152])
 @pytest.mark.parametrize("name", MAKERS)
 def test_data_of_any_scale_are_right_or_refused(name, exponent):
     """What underflows proves nothing, and accuses nobody."""

@@ -66,7 +66,11 @@ def _used(solution, part: str):
 PARTS = ("x", "image", "dual", "objective", "bound", "gap", "violation", "status", "history")
 
 
-@pytest.mark.parametrize("part", PARTS)
+FEW = {"image", "gap", "status"}
+SOME = [pytest.param(p, marks=[] if p in FEW else [pytest.mark.slow]) for p in PARTS]
+
+
+@pytest.mark.parametrize("part", SOME)
 def test_throw_holds_whatever_is_used(lasso, part):
     problem, y = lasso
 
