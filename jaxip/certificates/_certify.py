@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from jaxip.certificates._kkt import Minimiser, enclose, perturbed, stable_radius
 from jaxip.certificates._rational import exact_minimiser
 from jaxip.certificates._smooth import enclose_smooth
 from jaxip.problems import AbstractProblem
-from jaxip.solvers import Solution
 
 MOST_UNKNOWNS = 2000  # the whole matrix is written out up to here
 SMALLEST = 1e-100  # smaller numbers are refused, and greater ones than its inverse
@@ -44,10 +44,12 @@ class Certificate:
 
 @door
 def certify(
-    problem: AbstractProblem, solution: Solution, y: PyTree, *, distance: float = 1e-8,
+    problem: AbstractProblem, solution: Any, y: PyTree, *, distance: float = 1e-8,
     operator_error: float = 0.0, data_error: float = 0.0,
 ) -> Certificate:  # fmt: skip
     """Prove that `solution.x` is within `distance` of every minimiser, or refuse and say why.
+
+    `solution` is that of `solve`, or anything else with an x and a dual.
 
     `operator_error` is an absolute bound of the error of the operator in the spectral norm,
     `data_error` of the data in the 2-norm: the proof holds for every problem within them. First

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from jaxip.certificates._constant import Constant, dense
 from jaxip.certificates._instance import OUT, read
 from jaxip.certificates._kkt import Minimiser, enclose
 from jaxip.problems import AbstractProblem
-from jaxip.solvers import Solution
 
 
 @door
@@ -45,9 +45,7 @@ class SolutionCondition:
 
 
 @door
-def solution_condition(
-    problem: AbstractProblem, solution: Solution, y: PyTree
-) -> SolutionCondition:
+def solution_condition(problem: AbstractProblem, solution: Any, y: PyTree) -> SolutionCondition:
     """The local condition numbers of the minimiser of a real dense Lasso or SRLasso.
 
     On the verified support S with signs t the minimiser is differentiable. With `G = K_S^T K_S`

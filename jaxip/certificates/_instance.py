@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._arguments import given
 from jaxip._checks import check_finite
 from jaxip._rounding import UNIT
 from jaxip._tree import to_float64
@@ -53,6 +54,8 @@ def read(problem, solution, y, operator_error: float, data_error: float) -> Inst
     if not isinstance(problem, AbstractSynthesis) or problem.constrained:
         name = type(problem).__name__
         raise TypeError(f"problem takes a Lasso or SRLasso without constraint, but got a {name}")
+    if isinstance(solution, type) or not (hasattr(solution, "x") and hasattr(solution, "dual")):
+        raise TypeError(f"solution takes what has an x and a dual, but got {given(solution)}")
     check_finite("y", y)
     with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
         arrays = (problem, solution.x, solution.dual, problem.check_data(y))

@@ -18,7 +18,7 @@ from jaxip._numerics import epsilon, inexact, modulus, norm_along, real_dtype, s
 from jaxip._tree import tree_abs2, tree_axpy, tree_max, tree_norm, tree_scale, tree_sub
 from jaxip._types import Array, Float, PyTree, Scalar
 from jaxip.functionals._proximal import (
-    as_level,
+    check_level,
     group_soft_threshold,
     project_groups,
     project_l2_ball,
@@ -91,7 +91,8 @@ class L1(AbstractNorm):
         check_positive("weights", self.weights)
 
     def terms(self, x: Array) -> Array:
-        return as_level("weights", self.weights, jnp.shape(x)) * modulus(inexact(x))
+        check_level("weights", self.weights, jnp.shape(x))
+        return self.weights * modulus(inexact(x))
 
     def prox(self, x: Array, step) -> Array:
         return soft_threshold(x, step * self.weights)
@@ -126,7 +127,8 @@ class GroupL2(AbstractNorm):
 
     def terms(self, x: Array) -> Array:
         sizes = self._sizes(x)
-        return as_level("weight", self.weight, sizes.shape) * sizes
+        check_level("weight", self.weight, sizes.shape)
+        return self.weight * sizes
 
     def prox(self, x: Array, step) -> Array:
         t = step * self.weight
@@ -169,8 +171,8 @@ class SquaredL2(AbstractFunctional):
         return self.scale / root / root * square / 2
 
     def prox(self, x: PyTree, step) -> PyTree:
-        level = as_level("step", step) * as_level("scale", self.scale)
-        return tree_scale(1 / (1 + level), jax.tree.map(inexact, x))
+        check_level("step", step)
+        return tree_scale(1 / (1 + step * self.scale), jax.tree.map(inexact, x))
 
     def conj_prox(self, x: PyTree, step) -> PyTree:
         check_step("step", step)

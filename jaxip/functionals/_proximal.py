@@ -23,7 +23,7 @@ def hard_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float) -> 
     Raises: ValueError where a concrete t is negative or NaN, or does not broadcast with x.
     """
     x = inexact(x)
-    t = as_level("t", t, x.shape)
+    check_level("t", t, x.shape)
     size = modulus(x)
     root = jnp.sqrt(inexact(t)).astype(size.dtype) * jnp.asarray(2**0.5, size.dtype)
     kept = jnp.where(size <= root, 0, x)  # NaN is not small
@@ -37,7 +37,7 @@ def group_soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | floa
     Raises: ValueError where a concrete t is negative or NaN, or does not broadcast with x.
     """
     x = inexact(x)
-    t = as_level("t", t, _grouped(x, axis))
+    check_level("t", t, _grouped(x, axis))
     return scaled(1 - share(x, t, axis), x).astype(x.dtype)
 
 
@@ -47,7 +47,7 @@ def project_groups(x: Inexact[Array, "..."], t: Float[Array, "..."] | float, axi
     Raises: ValueError where a concrete t is negative or NaN, or does not broadcast with x.
     """
     x = inexact(x)
-    t = as_level("t", t, _grouped(x, axis))
+    check_level("t", t, _grouped(x, axis))
     return scaled(share(x, t, axis), x).astype(x.dtype)
 
 
@@ -57,21 +57,20 @@ def project_moduli(x: Inexact[Array, "..."], t: Float[Array, "..."] | float):
     Raises: ValueError where a concrete t is negative or NaN, or does not broadcast with x.
     """
     x = inexact(x)
-    t = as_level("t", t, x.shape)
+    check_level("t", t, x.shape)
     if jnp.iscomplexobj(x):
         return scaled(share(x, t), x)
     t = jnp.asarray(t, x.dtype)
     return jnp.where(jnp.abs(x) <= t, x, jnp.sign(x) * t)
 
 
-def as_level(name: str, value, shape: tuple[int, ...] = ()):
-    """A number not below 0, or an array of such that broadcasts to `shape`.
+def check_level(name: str, value, shape: tuple[int, ...] = ()) -> None:
+    """Raises: ValueError where it is negative or NaN, or does not broadcast to `shape`.
 
-    NaN where a traced value is negative. Raises: ValueError where a concrete one is, or NaN.
+    A traced one is not looked at: in training it may pass below 0, where the formulas go on.
     """
     check_step(name, value)
     check_broadcast(name, value, shape)
-    return value if is_concrete(value) else jnp.where(value >= 0, value, jnp.nan)
 
 
 def check_broadcast(name: str, value, shape: tuple[int, ...]) -> None:
@@ -101,7 +100,7 @@ def shrink_l2(x: PyTree, t: Scalar | float) -> PyTree:
 
     Raises: ValueError where a concrete t is negative or NaN.
     """
-    t = as_level("t", t)
+    check_level("t", t)
     x = jax.tree.map(inexact, x)
     size = tree_norm(x)
     inside = size <= t
@@ -114,7 +113,9 @@ def project_l2_ball(x: PyTree, radius: Scalar | float = 1.0) -> PyTree:
 
     Raises: ValueError where a concrete radius is negative or NaN.
     """
-    radius = as_level("radius", radius)
+    check_level("radius", radius)
+    if not is_concrete(radius):
+        radius = jnp.where(radius >= 0, radius, jnp.nan)
     x = jax.tree.map(inexact, x)
     size = tree_norm(x)
     inside = size <= radius

@@ -9,7 +9,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxip._numerics import inexact, scaled, scaled_squares
 from jaxip._signature import door
 from jaxip._types import Array, Float, Inexact
-from jaxip.functionals._proximal import as_level, share
+from jaxip.functionals._proximal import check_level, share
 
 
 @door
@@ -20,14 +20,15 @@ def soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float) -> 
     Raises: ValueError where a concrete t is negative or NaN, or does not broadcast with x.
     """
     x = inexact(x)
-    return _shrunk(x, jnp.asarray(as_level("t", t, x.shape), x.real.dtype))
+    check_level("t", t, x.shape)
+    return _shrunk(x, jnp.asarray(t, x.real.dtype))
 
 
 @jax.custom_jvp
 def _shrunk(x: Array, t: Array) -> Array:
     if jnp.iscomplexobj(x):
         return scaled(1 - share(x, t), x)
-    return x - jnp.clip(x, -t, t)
+    return x - jnp.sign(x) * jnp.minimum(jnp.abs(x), t)
 
 
 def _derivative(primals, tangents):

@@ -139,7 +139,8 @@ def test_every_solver_is_in_the_list_twice():
 DEEP = {"FISTA real", "Polished complex", "ParameterFree complex",
         "WARPd complex", "NESTA real", "AverageRestarts real"}  # fmt: skip
 # second configurations, run with -m slow
-SLOW = {"DiagonalPDHG views", "Halpern images", "ISTA complex", "FISTA complex", "BacktrackingFISTA complex",
+SLOW = {"DiagonalPDHG views", "Halpern images", "ISTA complex", "FISTA complex",
+        "BacktrackingFISTA complex",
         "WorkingSet complex", "CoordinateDescent complex", "Restarted images", "Polished images",
         "ParameterFree images", "WARPd SR-LASSO images", "NESTA complex", "CondatVu complex",
         "CondatVu positive", "ADMM complex", "ADMM images", "AverageRestarts images"}  # fmt: skip

@@ -118,7 +118,7 @@ def test_lista_refuses_another_matrix_and_other_problems():
     problem, _ = problem_and_data()
     with pytest.raises(ValueError, match="one operator"):
         unrolled.LISTA.for_problem(problem, 2).with_operator(problem.A)
-    with pytest.raises(ValueError, match="Lasso on a Matrix, but got SRLasso"):
+    with pytest.raises(TypeError, match="problem takes a Lasso, but got a SRLasso"):
         unrolled.ALISTA.for_problem(problems.SRLasso(problem.A, 0.1), 2)
     with pytest.raises(ValueError, match="selection"):
         unrolled.ALISTA.for_problem(problem, 2, selection=(1, 2, 3))

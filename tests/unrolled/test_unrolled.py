@@ -282,7 +282,7 @@ def test_wrong_arguments_are_refused():
     problem, y = lasso(float)
     with pytest.raises(ValueError, match="at most 1"):
         unrolled.unroll(solvers.FISTA(10.0), problem, 3)
-    with pytest.raises(ValueError, match="num_layers = 0"):
+    with pytest.raises(ValueError, match="num_layers must be at least 1"):
         unrolled.unroll(None, problem, 0)
     with pytest.raises(ValueError, match="leading axis of 3"):
         unrolled.Unrolled(solvers.FISTA(0.1), problem, 3)
