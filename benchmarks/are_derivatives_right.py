@@ -177,19 +177,17 @@ def main() -> None:
     jax.config.update("jax_enable_x64", True)  # for the reference alone: the data are float32
     names = list(FAMILIES) if only is None else [only]
     functions = {name: (default_gradient(name), tight_values(name)) for name in names}
-    rows = []
-    for seed in range(count):
+    path = RESULTS / "derivatives.json"
+    rows = json.loads(path.read_text())["cases"] if only is None and path.exists() else []
+    for seed in range(len(rows), count):  # goes on where the file ends
         family = names[seed % len(names)]
         rows.append(judge(family, seed, *functions[family]))
         print(json.dumps(rows[-1]), flush=True)
-    table = {
-        name: dict(collections.Counter(row["word"] for row in rows if row["family"] == name))
-        for name in names
-    }
-    print(json.dumps(table, indent=1))
-    if only is None and count >= 200:
-        text = {"command": "are_derivatives_right.py", "counts": table, "cases": rows}
-        (RESULTS / "derivatives.json").write_text(json.dumps(text, indent=1) + "\n")
+        words = lambda name: collections.Counter(r["word"] for r in rows if r["family"] == name)
+        text = {"command": "are_derivatives_right.py", "counts": {n: dict(words(n)) for n in names}}
+        if only is None:
+            path.write_text(json.dumps(text | {"cases": rows}, indent=1) + "\n")
+    print(json.dumps(text["counts"], indent=1))
 
 
 if __name__ == "__main__":

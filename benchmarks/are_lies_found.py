@@ -281,14 +281,22 @@ def _fault(solution, best: float, slack: float) -> str:
     return ""
 
 
-def run(count: int, seed: int = 0) -> dict:
-    """Counts of statuses by lie, and every false claim."""
+def every_case() -> list[tuple[str, str, str]]:
+    """The combinations of problem, lie and precision; "none" is the honest operator."""
     plan = [(kind, lie) for kind in PROBLEMS for lie in (*DATA_LIES, "none")]
     plan += [("TV", lie) for lie in ANALYSIS_LIES]
     cases = [(kind, lie, dtype) for kind, lie in plan for dtype in DTYPES]
-    cases = [c for c in cases if c[1] != "conjugated" or c[2].startswith("complex")]
-    table, false = collections.defaultdict(collections.Counter), []
-    for place, (kind, lie, dtype) in enumerate(cases):
+    return [c for c in cases if c[1] != "conjugated" or c[2].startswith("complex")]
+
+
+def run(count: int, out: pathlib.Path, seed: int = 0) -> dict:
+    """Counts of statuses by lie, and every false claim; goes on where `out` ends."""
+    found = json.loads(out.read_text()) if out.exists() else {}
+    done = found.get("combinations", 0) if found.get("asked") == count else 0
+    table = collections.defaultdict(collections.Counter)
+    table |= {k: collections.Counter(v) for k, v in found.get("statuses", {}).items() if done}
+    false, cases = found.get("false", []) if done else [], every_case()
+    for place, (kind, lie, dtype) in list(enumerate(cases))[done:]:
         for number in range(count // len(cases) + (place < count % len(cases))):
             status, fault = case(kind, lie, seed + number, dtype)
             table[lie][status] += 1
@@ -296,7 +304,13 @@ def run(count: int, seed: int = 0) -> dict:
                 told = {"kind": kind, "lie": lie, "dtype": dtype, "seed": seed + number}
                 false.append(told | {"is": fault})
         jax.clear_caches()  # a process may map so many programs only
-    return {"cases": count, "false": false, "statuses": {k: dict(v) for k, v in table.items()}}
+        found = {
+            "asked": count, "combinations": place + 1, "of": len(cases),
+            "cases": sum(sum(row.values()) for row in table.values()), "false": false,
+            "statuses": {k: dict(v) for k, v in table.items()},
+        }  # fmt: skip
+        out.write_text(json.dumps(found, indent=1) + "\n")
+    return found
 
 
 def main() -> None:
@@ -305,9 +319,7 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, default=RESULTS / "lies.json")
     arguments = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    found = run(arguments.count)
-    arguments.out.write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps(found, indent=1))
+    print(json.dumps(run(arguments.count, arguments.out), indent=1))
 
 
 if __name__ == "__main__":
