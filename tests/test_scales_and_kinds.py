@@ -195,3 +195,39 @@ def test_units_and_tolerances_that_cannot_be_meant():
     for upper in (np.nan, -1.0):
         with pytest.raises(ValueError, match="upper"):
             audit.Target(op.H, upper=upper)
+
+
+def test_more_steps_are_no_new_program():
+    traces = []
+
+    def forward(x):
+        traces.append(1)
+        return jnp.asarray(A) @ x
+
+    like = jax.ShapeDtypeStruct((5,), np.float64)
+    op = operators.FunctionOperator(forward, like, lambda z: jnp.asarray(A).T @ z, norm=(0, 9))
+    problem = problems.Lasso(op, 0.1)
+    ip.solve(problem, Y, max_steps=100)
+    before = len(traces)
+    ip.solve(problem, Y, max_steps=200)
+    mid = len(traces)
+    ip.solve(problem, Y, max_steps=300)
+    assert before > 0 and len(traces) - mid == mid - before <= 4  # shapes alone, for the door
+
+
+SLIPS = [
+    (ValueError, "FISTA needs at most 1", lambda p: ip.solve(p, Y, solver=solvers.FISTA(10.0))),
+    (ValueError, "ISTA needs at most 2", lambda p: ip.solve(p, Y, solver=solvers.ISTA(10.0))),
+    (TypeError, "CondatVu needs an AnalysisLasso, but", solvers.CondatVu.for_problem),
+    (TypeError, "solver takes a solver", lambda p: ip.solve(p, Y, solver=solvers.FISTA)),
+    (TypeError, "solver takes a solver", lambda p: ip.solve(p, Y, solver="fista")),
+    (TypeError, "A takes an operator", lambda p: problems.Lasso(jnp.eye(4), 0.1)),
+    (TypeError, "A takes an operator", lambda p: problems.Lasso(0.1, p.A)),
+]
+
+
+@pytest.mark.parametrize(("kind", "words", "call"), SLIPS)
+def test_a_slip_is_told_in_one_line(kind, words, call):
+    with pytest.raises(kind, match=words) as error:
+        call(problems.Lasso(operators.Matrix(A), 0.1))
+    assert "\n" not in str(error.value)

@@ -93,7 +93,8 @@ def solve(
     problem = with_precision(problem, y)
     goal = _goal(check_goal(gap), y)
     stepper = with_precision(default_solver(problem) if solver is None else solver, y)
-    check_solver(stepper, problem)
+    if solver is not None:  # for_problem has checked the default
+        check_solver(stepper, problem)
     pair = None if start is None else with_precision(check_start(shapes, start), y)
     adjoint = check_extras(stop, adjoint, throw)
     every = stepper.check_every() if check_every is None else check_every

@@ -109,3 +109,39 @@ def test_an_unsolved_linear_system_gives_nan_and_is_told():
     solution = ip.solve(problem, y, gap=1e-12)
     assert solvers.implicit_residual(problem, y, solution) < 1e-10
     assert solvers.implicit_residual(problem, y, solution, adjoint=adjoint) > 1e-6
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("gap", [1e-3, 1e-4])
+def test_tv_at_float32_against_differences_of_a_tight_solve(gap):
+    """The default solve of float32 data, by central differences of one in float64."""
+    rng = np.random.default_rng(0)
+    shape = (12, 12)
+    mask = operators.uniform_random(shape, 0.5, key=jax.random.key(0))
+    truth = jnp.zeros(shape).at[3:8, 2:9].set(1.0)
+    noise = rng.standard_normal((2, *shape))
+    y = operators.SubsampledFourier(mask) @ truth + 0.02 * mask * (noise[0] + 1j * noise[1])
+
+    def value(y, mask, **options):
+        A = operators.SubsampledFourier(mask)
+        image = ip.solve(problems.TV(A, jnp.asarray(0.02, mask.dtype)), y, **options).image
+        return jnp.sum(ip.abs2(image - truth)) / 2
+
+    single = y.astype(jnp.complex64), mask.astype(jnp.float32)
+    slope = ip.gradient(lambda y: value(y, single[1], gap=gap))(single[0])
+    tight = jax.jit(lambda y: value(y, mask, gap=1e-9, max_steps=60_000))
+    way = np.asarray(slope, complex) / np.linalg.norm(slope)
+    rates = [(tight(y + h * way) - tight(y - h * way)) / (2 * h) for h in (1e-3, 3e-4)]
+    assert abs(rates[0] - rates[1]) <= 0.01 * abs(rates[1])
+    assert abs(np.linalg.norm(slope) - rates[1]) <= 0.02 * abs(rates[1])
+
+
+def test_a_report_says_how_far_a_derivative_holds():
+    A, y, _, _ = setup(float)
+    problem = problems.Lasso(operators.Matrix(A), 0.1)
+    solution = ip.solve(problem, y, gap=1e-12)
+    good = solvers.derivative_report(problem, y, solution)
+    assert good.holds and good.residual < 1e-10 and "within" in good.reason
+    adjoint = solvers.Implicit(rtol=1e-12, max_products=4)
+    bad = solvers.derivative_report(problem, y, solution, adjoint=adjoint)
+    assert not bad.holds and bad.reason.startswith("no derivative: linear residual")

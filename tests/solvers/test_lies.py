@@ -31,11 +31,9 @@ class Stated(operators.AbstractLinearOperator):
     norm: jax.Array
     shape: tuple[int, ...] = eqx.field(static=True)
     rounds: float = eqx.field(static=True, default=60.0)
-    spoiled: bool = eqx.field(static=True, default=False)
 
     def mv(self, x):
-        product = jnp.asarray(M) @ x.ravel()
-        return jnp.where(jnp.sum(x < 0) > 14, jnp.nan, product) if self.spoiled else product
+        return jnp.asarray(M) @ x.ravel()
 
     def rmv(self, y):
         return (self.backward @ y).reshape(self.shape)
@@ -100,10 +98,7 @@ def test_a_norm_that_is_too_small_is_refuted():
     assert found.status == ip.Status.inconsistent and "norm_bounds()" in found.reason
 
 
-def test_an_operator_that_fails_elsewhere_is_found():
-    """NaN on an argument that the solution does not have is no proof either."""
-    found = ip.solve(MAKERS["Lasso"]("right", spoiled=True), Y, gap=1e-6)
-    assert found.status == ip.Status.optimal  # the fault is out of reach of the vectors tried
+def test_an_adjoint_of_nan_proves_nothing():
     spoiled = eqx.tree_at(lambda p: p.A.backward, MAKERS["Lasso"]("right"), jnp.nan * M.T)
     assert ip.solve(spoiled, Y, max_steps=20).status != ip.Status.optimal
 
