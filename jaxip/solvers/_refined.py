@@ -33,7 +33,7 @@ from jaxip.solvers._minres import minres_loop
 from jaxip.solvers._pdhg import pair_norm
 
 SETTLED = 1e-11  # relative change in a step below which a pair is refined no further
-INWARD = 16.0  # in eps: rounding must not push a zero over its threshold
+CLEAR = 16.0  # in eps: rounding must push no point over a threshold, from either side
 
 
 class Place(eqx.Module):
@@ -81,30 +81,43 @@ def _norm_of(problem: AbstractProblem, x: PyTree) -> Scalar:
     return jnp.where(norm > 0, norm, 1)
 
 
-def prox_points(problem: AbstractProblem, pair, steps, inward: float = 0.0):
-    """`(x - tau K^H z, z + sigma K x)`, the dual parts shortened by the share `inward`."""
+def prox_points(problem: AbstractProblem, pair, steps):
+    """`(x - tau K^H z, z + sigma K x)`."""
     (x, z), (tau, sigma) = pair, steps
-    short = 1 - inward
-    a = tree_axpy(-short * tau, problem.K.rmv(z), x)
-    return a, tree_axpy(sigma, problem.K.mv(x), tree_scale(short, z))
+    return tree_axpy(-tau, problem.K.rmv(z), x), tree_axpy(sigma, problem.K.mv(x), z)
+
+
+def clear_points(problem: AbstractProblem, y: PyTree, pair, steps, share: float):
+    """`prox_points`, the dual parts shortened by `share` inside a threshold, else lengthened.
+
+    Inside are the entries that the primal prox makes 0 and those that the dual one leaves.
+    """
+    (x, z), (tau, sigma) = pair, steps
+    a, c = prox_points(problem, pair, steps)
+    factor = lambda inside: jnp.where(inside, 1 - share, 1 + share)
+    zero = jax.tree.map(lambda v: factor(v == 0), problem.prox(a, tau))
+    left = jax.tree.map(lambda v, w: factor(v == w), problem.conj_prox(c, sigma, y), c)
+    pull, push = problem.K.rmv(z), problem.K.mv(x)
+    primal = jax.tree.map(lambda v, p, f: v - tau * f * p, x, pull, zero)
+    return primal, jax.tree.map(lambda w, p, f: f * w + sigma * p, z, push, left)
 
 
 def refined(problem: AbstractProblem, y: PyTree, pair, num_steps: int) -> Place:
     """The pair after at most `num_steps` further steps in float64, rounded to its own precision."""
     arrays, static = eqx.partition((problem, y, pair), eqx.is_array)
-    inward = INWARD * float(jnp.finfo(tree_norm(pair).dtype).eps)
+    share = CLEAR * float(jnp.finfo(tree_norm(pair).dtype).eps)
 
     def core(arrays):
         problem, y, pair = eqx.combine(arrays, static)
         with jax.enable_x64(True):
             problem, y, wide = to_float64((problem, y, pair))
-            place = _settle(problem, y, wide, num_steps, inward)
+            place = _settle(problem, y, wide, num_steps, share)
         return with_precision(place, pair)
 
     return in_float64(core)(arrays)
 
 
-def _settle(problem, y, pair, num_steps: int, inward: float) -> Place:
+def _settle(problem, y, pair, num_steps: int, share: float) -> Place:
     steps = balanced_steps(problem, pair)
     size = jnp.sqrt(steps[0] * steps[1])
     solver = Halpern(size, size)
@@ -118,7 +131,7 @@ def _settle(problem, y, pair, num_steps: int, inward: float) -> Place:
         # steps without a known norm may lead astray: then the solution stays as it was
         good = tree_isfinite(state.output) & (state.before <= state.first)
         found = tree_where(good, state.output, pair)
-        return state, (found, prox_points(problem, found, steps, inward))
+        return state, (found, clear_points(problem, y, found, steps, share))
 
     start = solver.warm(problem, y, *pair)
     limits = jnp.asarray([num_steps // 2, num_steps])

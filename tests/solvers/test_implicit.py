@@ -145,3 +145,14 @@ def test_a_report_says_how_far_a_derivative_holds():
     adjoint = solvers.Implicit(rtol=1e-12, max_products=4)
     bad = solvers.derivative_report(problem, y, solution, adjoint=adjoint)
     assert not bad.holds and bad.reason.startswith("no derivative: linear residual")
+
+
+@pytest.mark.parametrize("kind", [jnp.float32, jnp.complex64])
+def test_an_entry_just_over_its_threshold_has_its_derivative(kind):
+    """`x = soft(y, 1)` entry by entry: rounding must not take an entry for its neighbour's side."""
+    eps = float(jnp.finfo(jnp.float32).eps)
+    y = jnp.asarray([1 + 4 * eps, 1 - 4 * eps, 3.0, -1 - 2 * eps], jnp.float32).astype(kind)
+    problem = problems.Lasso(operators.Identity((4,), np.dtype(kind)), jnp.float32(1.0))
+    value = lambda y: jnp.sum(ip.solve(problem, y).image.real * jnp.arange(1.0, 5.0))
+    slope = jax.grad(value)(y)
+    np.testing.assert_allclose(slope.real, [1, 0, 3, 4], rtol=1e-3, atol=1e-6)
