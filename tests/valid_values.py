@@ -51,7 +51,7 @@ def analysis():
 
 @functools.cache
 def constrained():
-    return problems.AnalysisQCBP(operators.Diagonal(jnp.ones(N)), 0.1, operators.Gradient((N,)),
+    return problems.QCBP(operators.Diagonal(jnp.ones(N)), 0.1, D=operators.Gradient((N,)),
                                  norm=functionals.GroupL2())  # fmt: skip
 
 

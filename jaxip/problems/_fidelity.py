@@ -6,50 +6,64 @@ All three are radial, so one number carries value, conjugate and rounding error.
 import abc
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from jaxip._arguments import number
 from jaxip._checks import check_nonnegative
 from jaxip._module import Module
 from jaxip._tree import tree_axpy, tree_norm, tree_scale
-from jaxip._types import PyTree, Scalar
+from jaxip._types import Flag, PyTree, Scalar
 from jaxip.functionals import project_l2_ball, shrink_l2
 
 
 class AbstractFidelity(Module):
-    """`phi(|r|)` with `r = A x - y`, and its conjugate `phi*(|z|)`."""
+    """`phi(|r|)` with `r = A x - y`, and its conjugate `phi*(|z|)`; phi is convex and rises from 0.
+
+    One of your own needs `value`, `conjugate` and `conj_prox`; what else there is serves speed, and
+    `residual_bound` the proof where an operator of the penalty has a kernel.
+    """
 
     @abc.abstractmethod
     def value(self, n: Scalar) -> Scalar:
         """`phi(n)`, 0 where phi is an indicator."""
 
     @abc.abstractmethod
-    def violation(self, n: Scalar) -> Scalar:
-        """How far n lies outside the domain of phi, in the units of y."""
-
-    @abc.abstractmethod
     def conjugate(self, n: Scalar) -> Scalar:
-        """`phi*(n)` at the norm n of a dual."""
+        """`phi*(n)` at the norm n of a dual; inf outside the domain."""
 
     @abc.abstractmethod
     def conj_prox(self, v: PyTree, step: Scalar) -> PyTree:
         """`prox_{step phi*}(v)`; the data enter by `v = z + step (A x - y)`."""
 
-    @abc.abstractmethod
-    def best_scale(self, inner: Scalar, n: Scalar, most: Scalar) -> Scalar:
-        """The s in `[0, most]` with the largest `s inner - phi*(s n)`."""
+    def violation(self, n: Scalar) -> Scalar:
+        """How far n lies outside the domain of phi, in the units of y."""
+        return jnp.zeros_like(n)
 
-    @abc.abstractmethod
+    def best_scale(self, inner: Scalar, n: Scalar, most: Scalar) -> Scalar:
+        """The s in `[0, most]` with the largest `s inner - phi*(s n)`; 1, if that fits, else most.
+
+        A dual made by `conj_prox` or `dual_of` has its best scale near 1.
+        """
+        return jnp.minimum(most, 1)
+
     def dual_of(self, r: PyTree) -> PyTree:
         """A dual in the direction of the residual: a (sub)gradient of phi there."""
+        size = tree_norm(r)
+        slope = jax.grad(lambda n: self.value(n).astype(n.dtype))(size)
+        return tree_scale(slope / jnp.where(size > 0, size, 1), r)
 
-    @abc.abstractmethod
     def residual_bound(self, value: Scalar) -> Scalar:
-        """The largest `|r|` with `phi(|r|) <= value`."""
+        """The largest `|r|` with `phi(|r|) <= value`; inf where that is not known."""
+        return jnp.full_like(value, jnp.inf)
 
-    @abc.abstractmethod
     def dual_size(self, n: Scalar, most: Scalar) -> Scalar:
         """A guess at `|z*|`, where `most` scales `dual_of(-y)`, of norm n, to feasibility."""
+        return n * jnp.minimum(1, most)
+
+    def is_sound(self) -> Flag:
+        """Whether its numbers are what makes it convex, of traced values too."""
+        return jnp.ones((), bool)
 
 
 class Squared(AbstractFidelity):
@@ -57,9 +71,6 @@ class Squared(AbstractFidelity):
 
     def value(self, n):
         return n * n / 2
-
-    def violation(self, n):
-        return jnp.zeros_like(n)
 
     def conjugate(self, n):
         return n * n / 2
@@ -78,18 +89,12 @@ class Squared(AbstractFidelity):
     def residual_bound(self, value):
         return jnp.sqrt(2 * value)
 
-    def dual_size(self, n, most):
-        return n * jnp.minimum(1, most)
-
 
 class Norm(AbstractFidelity):
     """`phi = n`."""
 
     def value(self, n):
         return n
-
-    def violation(self, n):
-        return jnp.zeros_like(n)
 
     def conjugate(self, n):
         return jnp.zeros_like(n)
@@ -144,6 +149,9 @@ class Ball(AbstractFidelity):
 
     def dual_size(self, n, most):
         return n * most
+
+    def is_sound(self):
+        return (self.radius >= 0) & jnp.isfinite(self.radius)
 
 
 def data_conj_prox(fidelity: AbstractFidelity, z: PyTree, step: Scalar, y: PyTree) -> PyTree:

@@ -47,6 +47,7 @@ class AbstractProblem(Module):
     """
 
     A: eqx.AbstractVar[AbstractLinearOperator]
+    fidelity: eqx.AbstractVar[AbstractFidelity]
 
     @property
     @abc.abstractmethod
@@ -57,11 +58,6 @@ class AbstractProblem(Module):
     @abc.abstractmethod
     def K(self) -> AbstractLinearOperator:
         """The saddle operator."""
-
-    @property
-    @abc.abstractmethod
-    def fidelity(self) -> AbstractFidelity:
-        """phi."""
 
     @abc.abstractmethod
     def penalty(self, x: PyTree, unit: float = 0.0) -> Scalar:
@@ -117,6 +113,11 @@ class AbstractProblem(Module):
     @abc.abstractmethod
     def residual_dual(self, x: PyTree, y: PyTree) -> PyTree:
         """A dual guessed from the residual `A x - y`."""
+
+    @property
+    def unproved(self) -> tuple[str, ...]:
+        """The names of the functionals without a conjugate: then no bound is known (static)."""
+        return ()
 
     @abc.abstractmethod
     def initial_weight(self, y: PyTree, norm: Scalar) -> Scalar:

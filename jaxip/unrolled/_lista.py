@@ -16,7 +16,7 @@ from jaxip._signature import door
 from jaxip._tree import with_precision
 from jaxip._types import Array, Float, Inexact, Scalar
 from jaxip.operators import Matrix, check_replaces
-from jaxip.problems import Lasso
+from jaxip.problems import Problem, Squared
 from jaxip.unrolled._analytic import alista_weights
 from jaxip.unrolled._selection import selective_threshold
 
@@ -99,7 +99,7 @@ class LISTA(AbstractLISTA):
     @classmethod
     @door
     def for_problem(
-        cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
+        cls, problem: Problem, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "LISTA":
         """`B = tau A^H`, `W = I - B A`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA."""
         A, tau, thresholds = _begin(problem, num_layers, selection)
@@ -142,7 +142,7 @@ class LISTACP(AbstractCoupled):
     @classmethod
     @door
     def for_problem(
-        cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
+        cls, problem: Problem, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "LISTACP":
         """`W = tau A`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA."""
         A, tau, thresholds = _begin(problem, num_layers, selection)
@@ -174,7 +174,7 @@ class TiLISTA(AbstractCoupled):
     @classmethod
     @door
     def for_problem(
-        cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
+        cls, problem: Problem, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "TiLISTA":
         """`W = tau A`, `a = 1`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA."""
         A, tau, thresholds = _begin(problem, num_layers, selection)
@@ -207,7 +207,7 @@ class ALISTA(AbstractCoupled):
     @classmethod
     @door
     def for_problem(
-        cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
+        cls, problem: Problem, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "ALISTA":
         """`a = 1`, `theta = weight / (1.001 |A|^2)`."""
         A, tau, thresholds = _begin(problem, num_layers, selection)
@@ -264,11 +264,13 @@ def _coupled(x: Array, y: Array, a: Scalar, A: Matrix, W: Matrix) -> Array:
     return x + a * W.rmv(y - A.mv(x))
 
 
-def _begin(problem: Lasso, num_layers: int, selection) -> tuple[Array, Scalar, Array]:
+def _begin(problem: Problem, num_layers: int, selection) -> tuple[Array, Scalar, Array]:
     """The matrix, the step of ISTA, and its thresholds, one row per layer."""
     if not isinstance(problem.A, Matrix):
         got = type(problem.A).__name__
         raise TypeError(f"problem takes a Lasso on a Matrix, but got one on a {got}; see unroll")
+    if not problem.is_l1 or not isinstance(problem.fidelity, Squared):
+        raise TypeError(f"problem takes a Lasso, but got a {type(problem).__name__}; see unroll")
     if problem.synthesis is not None:
         raise ValueError("LISTA returns the coefficients themselves: give Matrix(A W^H), no W")
     as_count("num_layers", num_layers)
@@ -277,5 +279,5 @@ def _begin(problem: Lasso, num_layers: int, selection) -> tuple[Array, Scalar, A
     A = problem.A.matrix
     size = np.linalg.norm(np.asarray(A), 2) if is_concrete(A) else jnp.linalg.norm(A, 2)
     tau = jnp.asarray(1 / (SLACK * size * size), jnp.finfo(A.dtype).dtype)
-    threshold = (tau * problem.weight * problem.weights).astype(tau.dtype)
+    threshold = (tau * problem.l1_weights).astype(tau.dtype)
     return A, tau, jnp.broadcast_to(threshold, (num_layers, *threshold.shape))

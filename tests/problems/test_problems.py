@@ -30,18 +30,20 @@ PROBLEMS = {
     "QCBP": lambda A, W: problems.QCBP(A, 0.5, synthesis=W),
     "Lasso": lambda A, W: problems.Lasso(A, 0.1, synthesis=W, weights=jnp.full(SHAPE, 1.5)),
     "SRLasso": lambda A, W: problems.SRLasso(A, 0.1, synthesis=W),
-    "AnalysisLasso": lambda A, W: problems.AnalysisLasso(A, 0.1, W),
-    "AnalysisSRLasso": lambda A, W: problems.AnalysisSRLasso(A, 0.1, W),
-    "AnalysisQCBP": lambda A, W: problems.AnalysisQCBP(A, 0.5, W),
+    "AnalysisLasso": lambda A, W: problems.Lasso(A, 0.1, D=W),
+    "AnalysisSRLasso": lambda A, W: problems.SRLasso(A, 0.1, D=W),
+    "AnalysisQCBP": lambda A, W: problems.QCBP(A, 0.5, D=W),
     "TV": lambda A, W: problems.TV(A, 0.1),
-    "TVSR": lambda A, W: problems.TVSR(A, 0.1),
-    "TVQCBP": lambda A, W: problems.TVQCBP(A, 0.5),
+    "TVSR": lambda A, W: problems.TV(A, 0.1, fidelity=problems.Norm()),
+    "TVQCBP": lambda A, W: problems.TV(A, 1.0, fidelity=problems.Ball(0.5)),
     "WaveletTV positive": lambda A, W: problems.WaveletTV(
         A, W, 0.05, 0.1, constraint=functionals.NonNegative()
     ),
     "TGV box": lambda A, W: problems.TGV(A, 0.1, 0.2, constraint=functionals.Box(-0.1, 0.7)),
     "TV box": lambda A, W: problems.TV(A, 0.1, constraint=functionals.Box(-0.1, 0.7)),
-    "TGVQCBP positive": lambda A, W: problems.TGVQCBP(A, 2.0, constraint=functionals.NonNegative()),
+    "TGVQCBP positive": lambda A, W: problems.TGV(
+        A, 1.0, 2.0, fidelity=problems.Ball(2.0), constraint=functionals.NonNegative()
+    ),
 }
 
 
@@ -193,7 +195,7 @@ def test_real_images_stay_real(getkey):
     A = operators.Matrix(jax.random.normal(getkey(), (10, 16)))
     D = operators.Gradient((16,), np.dtype(float))
     y = A @ jnp.repeat(jnp.asarray([0.0, 1.0, -1.0, 2.0]), 4)
-    solution = ip.solve(problems.AnalysisLasso(A, 0.05, D, norm=functionals.GroupL2()), y, gap=1e-6)
+    solution = ip.solve(problems.Lasso(A, 0.05, D=D, norm=functionals.GroupL2()), y, gap=1e-6)
     assert solution.status == ip.Status.optimal and solution.x.dtype == float
 
 
@@ -201,4 +203,4 @@ def test_an_analysis_operator_without_a_rule_is_refused(getkey):
     A, _, y = parts(getkey())
     D = operators.SubsampledFourier(jnp.ones(SHAPE))
     with pytest.raises(ValueError, match="D takes|the methods gram_solve"):
-        ip.solve(problems.AnalysisLasso(A, 0.1, D), y)
+        ip.solve(problems.Lasso(A, 0.1, D=D), y)
