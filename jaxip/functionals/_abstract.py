@@ -17,7 +17,7 @@ class AbstractFunctional(Module):
     """A convex functional `f >= 0`, proper and lower semicontinuous: value and prox.
 
     That is enough to minimise it. A lower bound of the optimum needs `conjugate` too, and `gauge`
-    where `f*` is infinite somewhere; behind an operator also `upper` and, if that has a kernel or
+    where `f*` is infinite somewhere; behind an operator also `above` and, if that has a kernel or
     a rounding error, `reach`. `ip.testing.check_functional` measures each that is there.
     """
 
@@ -55,7 +55,7 @@ class AbstractFunctional(Module):
         """
         return jnp.zeros_like(tree_scale(1.0, jax.tree.leaves(z)[0]).real, shape=())
 
-    def upper(self, x: PyTree, error: Scalar | float = 0.0, unit: float = 0.0) -> Scalar:
+    def above(self, x: PyTree, error: Scalar | float = 0.0, unit: float = 0.0) -> Scalar:
         """The largest `f` within `error` (2-norm) of x, from above where `unit` is not 0.
 
         The default knows no more than `f(x)`, a sum of nonnegative terms of at most 16 roundings
@@ -126,7 +126,7 @@ class AbstractNorm(AbstractFunctional):
     def gauge(self, z: PyTree, slack: Scalar | float = 0.0) -> Scalar:
         return self.dual_norm(z, slack)
 
-    def upper(self, x: PyTree, error: Scalar | float = 0.0, unit: float = 0.0) -> Scalar:
+    def above(self, x: PyTree, error: Scalar | float = 0.0, unit: float = 0.0) -> Scalar:
         value = total(self.terms(x), unit)
         if unit == 0:
             return value

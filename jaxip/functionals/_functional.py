@@ -134,7 +134,7 @@ class SquaredL2(AbstractFunctional):
         """`|z|^2 / (2 scale)`."""
         return (_norm_above(z) + slack) ** 2 / (2 * self.scale) * (1 + SPARE)
 
-    def upper(self, x: PyTree, error=0.0, unit=0.0) -> Scalar:
+    def above(self, x: PyTree, error=0.0, unit=0.0) -> Scalar:
         if unit == 0:
             return self(x)
         return self.scale * (_norm_above(x) + error) ** 2 / 2 * (1 + SPARE)
@@ -169,7 +169,7 @@ class L2(AbstractFunctional):
     def gauge(self, z: PyTree, slack=0.0) -> Scalar:
         return (_norm_above(z) + slack) / self.scale
 
-    def upper(self, x: PyTree, error=0.0, unit=0.0) -> Scalar:
+    def above(self, x: PyTree, error=0.0, unit=0.0) -> Scalar:
         return self(x) if unit == 0 else self.scale * (_norm_above(x) + error)
 
     def reach(self, value: Scalar) -> Scalar:

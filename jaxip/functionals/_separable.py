@@ -38,8 +38,8 @@ class Scaled(AbstractFunctional):
     def gauge(self, z: PyTree, slack=0.0) -> Scalar:
         return self.functional.gauge(z, slack) / self.weight
 
-    def upper(self, x: PyTree, error=0.0, unit=0.0) -> Scalar:
-        return self.weight * self.functional.upper(x, error, unit)
+    def above(self, x: PyTree, error=0.0, unit=0.0) -> Scalar:
+        return self.weight * self.functional.above(x, error, unit)
 
     def reach(self, value: Scalar) -> Scalar:
         return self.functional.reach(value / self.weight)
@@ -90,8 +90,8 @@ class SeparableSum(AbstractFunctional):
     def gauge(self, z: PyTree, slack=0.0) -> Scalar:
         return jnp.max(jnp.stack(self._each("gauge", z, slack)))
 
-    def upper(self, x: PyTree, error=0.0, unit=0.0) -> Scalar:
-        values = self._each("upper", x, error, unit)
+    def above(self, x: PyTree, error=0.0, unit=0.0) -> Scalar:
+        values = self._each("above", x, error, unit)
         return sum(values) if unit == 0 else self._sum(values)  # type: ignore[return-value]
 
     def reach(self, value: Scalar) -> Scalar:

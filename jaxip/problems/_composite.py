@@ -116,7 +116,7 @@ class Problem(AbstractProblem):
         g = self.terms[0].functional
         if not self.direct or not isinstance(g, L1):
             raise TypeError(f"{type(self).__name__}: the penalty is not a 1-norm of x itself")
-        return self.weight * g.weights
+        return self.weight * jnp.asarray(g.weights)
 
     @property
     def data_operator(self) -> AbstractLinearOperator:
@@ -139,9 +139,9 @@ class Problem(AbstractProblem):
 
     def penalty(self, x: PyTree, unit: float = 0.0) -> Scalar:
         if self.direct:
-            return self.regulariser.upper(x, 0.0, unit)
+            return self.regulariser.above(x, 0.0, unit)
         error = enclosure.matvec_error(self.D, enclosure.norm(x, unit), unit)
-        value = self.regulariser.upper(self.D.mv(x), error, unit)
+        value = self.regulariser.above(self.D.mv(x), error, unit)
         if self.constraint is not None:
             value = value + self.constraint(image_of(self.D, x))
         return value
@@ -225,6 +225,9 @@ class Problem(AbstractProblem):
         rounding e. A proof then takes off `s |e| R`, R an upper bound of `|x*|`; iterations leave
         this out. `s` is at most 1 over the gauge of v; for norms, whose `g*` is 0, it is the best.
         """
+        if self.unproved:
+            size = tree_norm(z)
+            return jnp.full_like(size, -jnp.inf), jnp.zeros_like(size)
         data, point, slack, inner, off = self._dual_parts(z, y, unit, lost)
         size, g = enclosure.norm(data, unit), self.regulariser
         inner = inner + enclosure.inner(-data, y, unit)
@@ -240,7 +243,7 @@ class Problem(AbstractProblem):
             parts = jnp.abs(scale * inner) + jnp.abs(bound)
             if not g.is_norm:
                 paid = g.conjugate(tree_scale(scale, point), scale * slack)
-                paid = jnp.full_like(bound, jnp.inf) if paid is None else jnp.asarray(paid)
+                paid = jnp.asarray(paid, bound.dtype)
                 bound, parts = bound - paid, parts + 2 * jnp.abs(paid)
             bound = jnp.where(jnp.isfinite(bound), bound - 8 * unit * parts, -jnp.inf)
             if reach is not None:

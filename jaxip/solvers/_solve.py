@@ -28,6 +28,7 @@ from jaxip.solvers._fista import FISTA
 from jaxip.solvers._halpern import Halpern
 from jaxip.solvers._loop import RUNNING, Checks, Progress
 from jaxip.solvers._pdhg import PDHG
+from jaxip.solvers._settled import settled, stop_when_settled
 from jaxip.solvers._solver import AbstractSolver, check_solver
 from jaxip.solvers._status import Solution, Status, status_name
 from jaxip.solvers._takes import is_lasso, is_split
@@ -122,12 +123,17 @@ def _or_raise(solution: Solution) -> Solution:
 @eqx.filter_jit
 def _solve(problem, y, solver, pair, goal, stop, adjoint, checks, check_every) -> Solution:
     pair = problem.start(y) if pair is None else pair
+    if stop is None and problem.unproved:
+        stop = stop_when_settled(problem, y, goal)
     progress = adjoint.run(problem, y, solver, pair, goal, stop, checks, check_every)
     x = problem.feasible(progress.pair[0], y)
     z = progress.pair[1]
     numbers, finding = close(problem, x, (z, progress.proof), y, goal)
     objective, bound, gap, violation = with_slopes(problem, y, (x, z), numbers)
     status = _status(problem, progress, gap, violation, goal)
+    if problem.unproved:
+        still = settled(problem, y, goal, *progress.pair) & (status == Status.not_converged)
+        status = jnp.where(still, int(Status.undetermined), status)
     weight = finding.code == int(Contradiction.weight)  # may be the cause of NaN
     wrong = (finding.code != 0) & (weight | (status != Status.nonfinite))
     scale = finding.code == int(Contradiction.scale)
@@ -147,6 +153,7 @@ def _solve(problem, y, solver, pair, goal, stop, adjoint, checks, check_every) -
         asked=goal,
         working_gap=progress.gap,
         finding=finding,
+        unproved=problem.unproved,
         names=tuple(part.name for part in problem.parts()),
         enclosed=is_enclosed(problem.K),
         single=jnp.finfo(goal.dtype).bits == 32,

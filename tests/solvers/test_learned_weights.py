@@ -35,8 +35,10 @@ CASES = {
                            lambda p: p.terms[0].functional.weights),
     "WaveletTV groups": (lambda v: problems.WaveletTV(MATRIX, WAVELET, 0.1, v),
                          lambda p: p.terms[1].weight),
-    "TGV first": (lambda v: problems.TGV(MATRIX, v, 0.2), lambda p: p.terms[0].functional.parts[0].weight),
-    "TGV second": (lambda v: problems.TGV(MATRIX, 0.1, v), lambda p: p.terms[0].functional.parts[1].weight),
+    "TGV first": (lambda v: problems.TGV(MATRIX, v, 0.2),
+                  lambda p: p.terms[0].functional.parts[0].weight),
+    "TGV second": (lambda v: problems.TGV(MATRIX, 0.1, v),
+                   lambda p: p.terms[0].functional.parts[1].weight),
     "box": (lambda v: _boxed(functionals.Box(-v, v)),
             lambda p: p.constraint.upper),
 }  # fmt: skip
