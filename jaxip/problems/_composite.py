@@ -246,7 +246,7 @@ class Problem(AbstractProblem):
                 paid = jnp.asarray(paid, bound.dtype)
                 bound, parts = bound - paid, parts + 2 * jnp.abs(paid)
             bound = jnp.where(jnp.isfinite(bound), bound - 8 * unit * parts, -jnp.inf)
-            if reach is not None:
+            if reach is not None and off is not None:
                 bound = bound - jnp.where(scale > 0, scale * off * reach, 0)
             return bound, scale * size
 
