@@ -7,7 +7,10 @@ from jaxip.functionals._functional import L1, AbstractNorm
 
 
 class SeparableSum(AbstractNorm):
-    """`f(x_1, ..., x_n) = g_1(x_1) + ... + g_n(x_n)`: the norm that goes with a `Stack`."""
+    """`f(x_1, ..., x_n) = g_1(x_1) + ... + g_n(x_n)`: the norm that goes with a `Stack`.
+
+    - `norms`: the `g_i`, one or more; x is a tuple with one part for each.
+    """
 
     norms: tuple[AbstractNorm, ...]
 

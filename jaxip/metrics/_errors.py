@@ -21,6 +21,8 @@ def relative_error(
 
     Complex values are compared as they are, phase included. The derivative at `x == reference`
     is 0.
+
+    - `x`, `reference`: real or complex arrays of one shape, any but empty.
     """
     x, reference = same_shape(x, reference)
     return tree_norm(x - reference) / tree_norm(reference)
@@ -33,6 +35,8 @@ def nmse(
     """`|x - reference|^2 / |reference|^2`; where the reference is 0: inf, or NaN if x is 0 too.
 
     Complex values are compared as they are, phase included.
+
+    - `x`, `reference`: real or complex arrays of one shape, any but empty.
     """
     x, reference = same_shape(x, reference)
     size = tree_norm(reference)
@@ -51,8 +55,12 @@ def psnr(
 ) -> Scalar:
     """`20 log10(data_range / rms(x - reference))` in dB, `rms(d) = sqrt(mean |d|^2)`.
 
-    Not capped: equal images give inf, with derivative 0. Complex values are compared as they
-    are, phase included. `data_range` is the length of the range of the reference, such as 1.
+    Not capped: equal images give inf, with derivative 0. Complex values are compared as they are,
+    phase included.
+
+    - `x`, `reference`: real or complex arrays of one shape, any but empty.
+    - `data_range`: length of the range of the reference, such as 1; positive. None is guessed from
+      an image, so that numbers compare.
     """
     x, reference = same_shape(x, reference)
     check_positive("data_range", data_range)

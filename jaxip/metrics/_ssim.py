@@ -28,6 +28,10 @@ def ssim(
     image are left out. Agrees to 1e-6 with `skimage.metrics.structural_similarity` at its
     defaults (`gaussian_weights=False`, `win_size=7`).
 
+    - `x`, `reference`: real or complex `[h, w]` of one shape, at least 7 x 7.
+    - `data_range`: length of the range of the reference, such as 1; positive. It sets a and b, and
+      none is guessed.
+
     Raises: ValueError unless both are 2-D of one shape, at least 7 x 7.
     Source: Wang, Bovik, Sheikh and Simoncelli (2004), equation 13.
     """

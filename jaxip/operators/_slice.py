@@ -16,6 +16,13 @@ from jaxip.operators._operator import AbstractLinearOperator, Adjoint, image_str
 class Slice(AbstractLinearOperator):
     """`A x = x[start : stop : step]` along each axis; `A A^H = I`. `A.H` fills with zeros.
 
+    - `shape`: sizes of x, one axis or more; static.
+    - `start`: first index along each axis, from 0 on.
+    - `stop`: the index after the last along each axis, at most the size: no negative indices.
+    - `step`: distance of the indices along each axis, from 1 on; None is 1.
+    - `dtype`: that x is declared with; None is complex in the default precision, which takes real
+      arrays too.
+
     Raises: ValueError unless `0 <= start < stop <= shape` and `step >= 1` along each axis.
     """
 
@@ -72,6 +79,10 @@ class Slice(AbstractLinearOperator):
 def crop(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Slice:
     """The central part of the given `size`: the index `n // 2` stays in the middle.
 
+    - `shape`: sizes of x.
+    - `size`: sizes of the part, as many as those of x.
+    - `dtype`: as of `Slice`.
+
     Raises: ValueError where `size` is larger than `shape`.
     """
     shape, size = as_sizes(shape), as_sizes(size)
@@ -83,5 +94,11 @@ def crop(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Slice:
 
 @door
 def pad(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Adjoint:
-    """Zeros around an image of `shape`, up to `size`: the adjoint of `crop(size, shape)`."""
+    """Zeros around an image of `shape`, up to `size`: the adjoint of `crop(size, shape)`.
+
+    - `shape`: sizes of x.
+    - `size`: sizes of the result, none smaller than that of x; index `n // 2` goes to the new
+      `n // 2`.
+    - `dtype`: as of `Slice`.
+    """
     return Adjoint(crop(size, shape, dtype=dtype))

@@ -17,9 +17,13 @@ from jaxip._types import PyTree
 
 @door
 def save(path: str | pathlib.Path, net: Any) -> None:
-    """Write the numeric arrays of `net`; floating point as float32, complex as pairs of float32.
+    """Write the numeric arrays of a tree; floating point as float32, complex as pairs of float32.
 
     The file appears whole or not at all. Random keys are no weights and are left out.
+
+    - `path`: of the file to write, or to replace; its folder exists.
+    - `net`: the tree; names of the arrays are their places in it.
+
     Raises: TypeError for a tree without arrays.
     """
     path, named = pathlib.Path(path), _named(net)
@@ -33,7 +37,11 @@ def save(path: str | pathlib.Path, net: Any) -> None:
 
 @door
 def load(path: str | pathlib.Path, like: Any) -> PyTree:
-    """The tree `like` (arrays or ShapeDtypeStructs) with its arrays from `path`, dtypes of `like`.
+    """A tree with its arrays from a file.
+
+    - `path`: of a file that `save` wrote.
+    - `like`: a tree of the same structure, with arrays or `jax.ShapeDtypeStruct`s, whose shapes the
+      file must have and whose dtypes the result has; all else of it is kept.
 
     Raises: ValueError if the file is missing, truncated, not safetensors, or holds other names,
     other shapes or values that are not finite.

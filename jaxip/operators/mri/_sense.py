@@ -18,12 +18,17 @@ from jaxip.operators._operator import AbstractLinearOperator
 class Sense(AbstractLinearOperator):
     """`(A x)_c = mask * F(maps_c * x)`, `F` the unitary centred DFT over the axes of a map.
 
-    maps `[coils, h, w]` or `[coils, d, h, w]`; image `[h, w]` or `[d, h, w]`; data one such array
-    a coil, 0 outside the mask. The mask broadcasts to the image: per point, or per line as
-    `[h, 1]` or `[w]`. A mask `[t, h, w]` over maps `[coils, h, w]` makes the image a series
-    `[t, h, w]` (k-t sampling). `|A| <= 1` for a mask of 0 and 1 and `sum_c |maps_c|^2 <= 1`.
+    Image `[h, w]` or `[d, h, w]`; data one such array a coil, 0 outside the mask. `|A| <= 1` for a
+    mask of 0 and 1 and `sum_c |maps_c|^2 <= 1`.
 
-    `chunked=True` goes coil by coil, which needs the memory of one coil beside the data.
+    - `mask`: real, finite, not negative; it broadcasts to the image: per point, or per line as
+      `[h, 1]` or `[w]`. `[t, h, w]` over maps `[coils, h, w]` makes the image a series `[t, h, w]`
+      (k-t sampling).
+    - `maps`: sensitivities `[coils, h, w]` or `[coils, d, h, w]`, finite, complex (real ones become
+      so); `espirit_maps` finds them.
+    - `chunked`: True goes coil by coil, which needs the memory of one coil beside the data; False
+      does all at once.
+
     Source: Pruessmann et al. (1999).
     """
 
@@ -119,8 +124,10 @@ class Sense(AbstractLinearOperator):
 class CoilMaps(AbstractLinearOperator):
     """`(A x)_c = maps_c * x`: an image as each coil sees it; `|A|^2 = max_i sum_c |maps_c(i)|^2`.
 
-    maps `[coils, ...]`, image `[...]`. Non-Cartesian parallel MRI is
-    `Batched(NUFFT(points, shape), coils) @ CoilMaps(maps)`.
+    Non-Cartesian parallel MRI is `Batched(NUFFT(points, shape), coils) @ CoilMaps(maps)`.
+
+    - `maps`: sensitivities `[coils, ...]` for an image `[...]` of any number of axes from 1 on,
+      finite, complex (real ones become so).
     """
 
     maps: Complex[Array, "coils ..."] = eqx.field(converter=lambda m: _complex(m))

@@ -19,6 +19,10 @@ class DCT(AbstractLinearOperator):
 
     The DCT-II with `c_0 = sqrt(1/n)` and `c_k = sqrt(2/n)`; its adjoint is its inverse, the
     DCT-III. Any number of axes, real or complex. Source: Ahmed, Natarajan and Rao (1974).
+
+    - `shape`: sizes of x, any number of axes from 1 on, of any length; static.
+    - `dtype`: that x is declared with; None is complex in the default precision, which takes real
+      arrays too.
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
