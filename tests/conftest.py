@@ -4,11 +4,12 @@ import os
 import pathlib
 
 import jax
-import jaxtyping
 import pytest
 
-if os.environ.get("JAXIP_TEST_TYPES", "0") == "1":  # every annotation is checked at every call
-    jaxtyping.install_import_hook("jaxip", "typed.checked")
+if os.environ.get("JAXIP_TEST_TYPES", "0") == "1":
+    import typed
+
+    typed.install()
 
 X64 = os.environ.get("JAXIP_TEST_X64", "1") == "1"
 jax.config.update("jax_platforms", "cpu")

@@ -7,7 +7,7 @@ import numpy as np
 from jaxip._checks import check_input, check_nonnegative
 from jaxip._signature import door
 from jaxip._tree import tree_norm
-from jaxip._types import Array, Complex, Inexact, PRNGKeyArray, Scalar
+from jaxip._types import Array, Complex, Inexact, Numeric, PRNGKeyArray, Scalar
 from jaxip.operators import AbstractLinearOperator
 
 
@@ -15,7 +15,7 @@ from jaxip.operators import AbstractLinearOperator
 def complex_noise(
     y: Complex[Array, "..."],
     level: float | Scalar,
-    mask: Inexact[Array, "..."] | None = None,
+    mask: Numeric[Array | np.ndarray, "..."] | None = None,
     *,
     key: PRNGKeyArray,
 ) -> Complex[Array, "..."]:

@@ -220,7 +220,7 @@ class L2Ball(AbstractFunctional):
     """
 
     radius: Scalar = eqx.field(converter=as_scalar)
-    centre: PyTree = 0.0
+    centre: PyTree | float | complex = 0.0
 
     def __check_init__(self):
         check_nonnegative("radius", self.radius)

@@ -10,12 +10,12 @@ from jaxip._checks import check_positive
 from jaxip._numerics import abs2, inexact, power_of_two, scaled
 from jaxip._signature import door
 from jaxip._tree import tree_norm
-from jaxip._types import Array, Inexact, Scalar
+from jaxip._types import Array, Numeric, Scalar
 
 
 @door
 def relative_error(
-    x: Inexact[Array | np.ndarray, "..."], reference: Inexact[Array | np.ndarray, "..."]
+    x: Numeric[Array | np.ndarray, "..."], reference: Numeric[Array | np.ndarray, "..."]
 ) -> Scalar:
     """`|x - reference| / |reference|`; where the reference is 0: inf, or NaN if x is 0 too.
 
@@ -30,7 +30,7 @@ def relative_error(
 
 @door
 def nmse(
-    x: Inexact[Array | np.ndarray, "..."], reference: Inexact[Array | np.ndarray, "..."]
+    x: Numeric[Array | np.ndarray, "..."], reference: Numeric[Array | np.ndarray, "..."]
 ) -> Scalar:
     """`|x - reference|^2 / |reference|^2`; where the reference is 0: inf, or NaN if x is 0 too.
 
@@ -49,8 +49,8 @@ def nmse(
 
 @door
 def psnr(
-    x: Inexact[Array | np.ndarray, "..."],
-    reference: Inexact[Array | np.ndarray, "..."],
+    x: Numeric[Array | np.ndarray, "..."],
+    reference: Numeric[Array | np.ndarray, "..."],
     data_range: float | Scalar,
 ) -> Scalar:
     """`20 log10(data_range / rms(x - reference))` in dB, `rms(d) = sqrt(mean |d|^2)`.

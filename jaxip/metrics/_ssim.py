@@ -8,7 +8,7 @@ from jaxip._checks import check_positive
 from jaxip._numerics import modulus, power_of_two
 from jaxip._signature import door
 from jaxip._tree import tree_max
-from jaxip._types import Array, Inexact, Scalar
+from jaxip._types import Array, Numeric, Scalar
 from jaxip.metrics._errors import same_shape
 
 WINDOW = 7  # pixels, the default of scikit-image
@@ -16,8 +16,8 @@ WINDOW = 7  # pixels, the default of scikit-image
 
 @door
 def ssim(
-    x: Inexact[Array | np.ndarray, "h w"],
-    reference: Inexact[Array | np.ndarray, "h w"],
+    x: Numeric[Array | np.ndarray, "h w"],
+    reference: Numeric[Array | np.ndarray, "h w"],
     data_range: float | Scalar,
 ) -> Scalar:
     """Mean over 7 x 7 windows of `(2 m n + a)(2 c + b) / ((m^2 + n^2 + a)(v + w + b))`.

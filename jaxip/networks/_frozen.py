@@ -10,7 +10,7 @@ from flax import nnx
 from jaxip._arguments import given
 from jaxip._module import Module
 from jaxip._numerics import is_trainable
-from jaxip._types import PyTree
+from jaxip._types import AnyTree, PyTree
 from jaxip.operators import AbstractLinearOperator
 
 
@@ -26,8 +26,8 @@ class Frozen(Module):
     - `graph`: the structure of the module; static.
     """
 
-    params: PyTree
-    rest: PyTree
+    params: AnyTree
+    rest: AnyTree
     graph: Any = eqx.field(static=True)
 
     def __init__(self, module: nnx.Module):
@@ -48,10 +48,10 @@ class Frozen(Module):
 class ChoosesTrainable(Protocol):
     """A net that says itself which of its arrays training changes."""
 
-    def trainable_mask(self) -> PyTree: ...
+    def trainable_mask(self) -> AnyTree: ...
 
 
-def trainable(net: PyTree) -> PyTree:
+def trainable(net: AnyTree) -> AnyTree:
     """A tree of booleans over the leaves of a net: True where training may change the leaf.
 
     Floating and complex arrays are trained, except the leaves of linear operators (masks, coil
@@ -72,7 +72,7 @@ def _is_unit(node) -> bool:
     return isinstance(node, AbstractLinearOperator | Frozen | ChoosesTrainable | nnx.Variable)
 
 
-def _mark(node) -> PyTree:
+def _mark(node) -> AnyTree:
     if isinstance(node, AbstractLinearOperator):
         return jax.tree.map(lambda _: False, node)
     if isinstance(node, Frozen):

@@ -1,5 +1,6 @@
 """Convolutions with a kernel that may be learned, and sampling below the grid."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal, get_args
 
@@ -126,8 +127,8 @@ class Downsampling(AbstractLinearOperator):
 
     def __init__(
         self,
-        shape: tuple[int, ...],
-        factor: int | tuple[int, ...],
+        shape: Sequence[int],
+        factor: int | Sequence[int],
         kernel: Inexact[Array, "..."] | None = None,
         *,
         dtype=None,

@@ -7,18 +7,18 @@ import numpy as np
 
 from jaxip._checks import as_array, as_sizes, check_nonnegative
 from jaxip._numerics import abs2, scaled
-from jaxip._types import Array, Complex, Float, Structure
+from jaxip._types import Array, Complex, Float, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
 
 
-def centred_fft(x: Complex[Array, "..."], ndim: int) -> Complex[Array, "..."]:
+def centred_fft(x: Inexact[Array, "..."], ndim: int) -> Complex[Array, "..."]:
     """Unitary DFT over the last `ndim` axes, origin and zero frequency at index `n // 2`."""
     axes, scale = _centre(x.shape, ndim)
     moved = jnp.fft.fftn(_alternated(jnp.fft.ifftshift(x, _odd(x, axes)), axes), axes=axes)
     return scaled(scale, jnp.fft.fftshift(_alternated(moved, axes), _odd(x, axes)))
 
 
-def centred_ifft(y: Complex[Array, "..."], ndim: int) -> Complex[Array, "..."]:
+def centred_ifft(y: Inexact[Array, "..."], ndim: int) -> Complex[Array, "..."]:
     """The inverse, and adjoint, of `centred_fft`."""
     axes, scale = _centre(y.shape, ndim)
     moved = jnp.fft.ifftn(_alternated(jnp.fft.ifftshift(y, _odd(y, axes)), axes), axes=axes)

@@ -1,5 +1,6 @@
 """Restriction to a part of the grid, and its adjoint: zero filling."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import equinox as eqx
@@ -76,7 +77,7 @@ class Slice(AbstractLinearOperator):
 
 
 @door
-def crop(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Slice:
+def crop(shape: Sequence[int], size: Sequence[int], *, dtype=None) -> Slice:
     """The central part of the given `size`: the index `n // 2` stays in the middle.
 
     - `shape`: sizes of x.
@@ -93,7 +94,7 @@ def crop(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Slice:
 
 
 @door
-def pad(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Adjoint:
+def pad(shape: Sequence[int], size: Sequence[int], *, dtype=None) -> Adjoint:
     """Zeros around an image of `shape`, up to `size`: the adjoint of `crop(size, shape)`.
 
     - `shape`: sizes of x.

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from jaxip._signature import door
-from jaxip._types import Inexact
+from jaxip._types import Array, Numeric
 from jaxip.plotting._style import in_default_style
 
 # title to image; complex images are shown by their modulus
-Images = Mapping[str, Inexact[np.ndarray, "h w"]]
+Images = Mapping[str, Numeric[Array | np.ndarray, "h w"]]
 
 
 @runtime_checkable
@@ -54,7 +54,11 @@ def image_grid(
 @door
 @in_default_style
 def error_maps(
-    images: Images, reference: Inexact[np.ndarray, "h w"], *, gain: float = 10.0, columns: int = 4
+    images: Images,
+    reference: Numeric[Array | np.ndarray, "h w"],
+    *,
+    gain: float = 10.0,
+    columns: int = 4,
 ) -> Figure:
     """`gain * |x - reference| / max |reference|` for each image, in one scale from 0 to 1.
 
@@ -101,7 +105,7 @@ def save_figure(path: str | os.PathLike | Stream, figure: Figure) -> None:
 @door
 def save_grey(
     path: str | os.PathLike | Stream,
-    image: Inexact[np.ndarray, "h w"],
+    image: Numeric[Array | np.ndarray, "h w"],
     window: tuple[float, float] | None = None,
 ) -> None:
     """Write the modulus of an image as a grey PNG of 16 bits.

@@ -159,7 +159,7 @@ def _turn(rows, structure: Structure):
     return jax.vmap(times_i)(rows)
 
 
-def _spread(gram: PyTree, like: Structure):
+def _spread(gram: PyTree | float, like: Structure):
     """The diagonal of a Gram matrix in real coordinates."""
     if jax.tree.structure(gram) != jax.tree.structure(like):
         gram = jax.tree.map(lambda _: gram, like)

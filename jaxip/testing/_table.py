@@ -22,7 +22,7 @@ class Row(NamedTuple):
     @property
     def holds(self) -> bool:
         """Whether the property was seen to hold."""
-        return self.measured <= self.allowed
+        return bool(self.measured <= self.allowed)
 
     def __str__(self) -> str:
         word = "ok" if self.holds else "FAILS"

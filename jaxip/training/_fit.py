@@ -17,12 +17,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from jaxip._numerics import value_and_gradient
 from jaxip._signature import door
 from jaxip._tree import tree_isfinite, tree_where
-from jaxip._types import PRNGKeyArray, PyTree
+from jaxip._types import AnyTree, PRNGKeyArray
 from jaxip.networks import trainable
 from jaxip.training._weights import save
 
-Loss = Callable[[PyTree, PyTree, PRNGKeyArray], tuple[jax.Array, dict[str, jax.Array]]]
-Batches = Callable[[PRNGKeyArray], PyTree] | Iterator[PyTree]
+Loss = Callable[[AnyTree, AnyTree, PRNGKeyArray], tuple[jax.Array, dict[str, jax.Array]]]
+Batches = Callable[[PRNGKeyArray], AnyTree] | Iterator[AnyTree]
 _SAVE_EVERY = 500
 
 
@@ -33,7 +33,7 @@ class Run(NamedTuple):
     - `history`: one dict a step: "step" from 0 on, "loss", "seconds", and the metrics of the loss.
     """
 
-    net: PyTree
+    net: AnyTree
     history: list[dict[str, float]]
 
 
@@ -51,7 +51,7 @@ class NonFiniteLoss(ArithmeticError):
 
 @door
 def fit(
-    net: PyTree,
+    net: AnyTree,
     loss: Loss,
     batches: Batches,
     optimiser: optax.GradientTransformation,
@@ -119,7 +119,7 @@ def _descend(params, state, static, batch, key, loss, optimiser):
     return tree_where(finite, new, params), tree_where(finite, new_state, state), record, finite
 
 
-def _draw(batches: Batches, key: PRNGKeyArray, step: int, steps: int) -> PyTree:
+def _draw(batches: Batches, key: PRNGKeyArray, step: int, steps: int) -> AnyTree:
     if callable(batches):
         return batches(key)
     try:

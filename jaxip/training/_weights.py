@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +11,11 @@ import safetensors.numpy
 
 from jaxip._arguments import given
 from jaxip._signature import door
-from jaxip._types import PyTree
+from jaxip._types import AnyTree
 
 
 @door
-def save(path: str | pathlib.Path, net: Any) -> None:
+def save(path: str | pathlib.Path, net: AnyTree) -> None:
     """Write the numeric arrays of a tree; floating point as float32, complex as pairs of float32.
 
     The file appears whole or not at all. Random keys are no weights and are left out.
@@ -36,7 +35,7 @@ def save(path: str | pathlib.Path, net: Any) -> None:
 
 
 @door
-def load(path: str | pathlib.Path, like: Any) -> PyTree:
+def load(path: str | pathlib.Path, like: AnyTree) -> AnyTree:
     """A tree with its arrays from a file.
 
     - `path`: of a file that `save` wrote.
@@ -68,7 +67,7 @@ def _read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
         raise ValueError(f"{path} is no readable safetensors file: {error}") from error
 
 
-def _named(net: PyTree) -> dict[str, jax.Array]:
+def _named(net: AnyTree) -> dict[str, jax.Array]:
     leaves = jax.tree_util.tree_leaves_with_path(net)
     return {_name(place): leaf for place, leaf in leaves if _is_numeric(leaf)}
 

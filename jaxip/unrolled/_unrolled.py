@@ -13,7 +13,7 @@ from jaxip._module import Module
 from jaxip._numerics import is_trainable, promoting
 from jaxip._signature import door
 from jaxip._tree import with_precision
-from jaxip._types import PyTree
+from jaxip._types import AnyTree, PyTree
 from jaxip.operators import AbstractLinearOperator, check_replaces
 from jaxip.problems import AbstractProblem
 from jaxip.solvers import AbstractSolver, check_solver, default_solver
@@ -76,7 +76,7 @@ class Unrolled(Module):
         check_replaces(op, self.problem.A)
         return eqx.tree_at(lambda net: net.problem.A, self, op)
 
-    def trainable_mask(self) -> PyTree:
+    def trainable_mask(self) -> AnyTree:
         """True at the arrays that training changes."""
         names = self.learned
         if names is None:
@@ -170,7 +170,7 @@ def _run(net: Unrolled, y: PyTree, every: bool) -> PyTree:
     return problem.image(solver.primal(state))
 
 
-def _scanned(layer: Callable, state, own: PyTree, net: Unrolled):
+def _scanned(layer: Callable, state, own: AnyTree, net: Unrolled):
     step = (lambda s, _: layer(s, own)) if net.tied else layer
     rows = None if net.tied else own
     if not net.checkpoint:
@@ -186,7 +186,7 @@ def _scanned(layer: Callable, state, own: PyTree, net: Unrolled):
     return state, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), images, more)
 
 
-def _inlined(layer: Callable, state, own: PyTree, net: Unrolled):
+def _inlined(layer: Callable, state, own: AnyTree, net: Unrolled):
     rows = [own] * net.num_layers if net.tied else _unstacked(own, net.num_layers)
     size = math.isqrt(net.num_layers) if net.checkpoint else net.num_layers
 
@@ -204,14 +204,14 @@ def _inlined(layer: Callable, state, own: PyTree, net: Unrolled):
     return state, jax.tree.map(lambda *rows: jnp.stack(rows), *images)
 
 
-def _unstacked(tree: PyTree, count: int) -> list[PyTree]:
+def _unstacked(tree: AnyTree, count: int) -> list[AnyTree]:
     # the derivative of a split is one concatenation; that of `leaf[k]` adds a whole stack per layer
     leaves, treedef = jax.tree.flatten(tree)
     rows = [[part[0] for part in lax.split(leaf, (1,) * count)] for leaf in leaves]
     return [treedef.unflatten([row[k] for row in rows]) for k in range(count)]
 
 
-def _split(tree: PyTree) -> tuple[PyTree, PyTree]:
+def _split(tree: AnyTree) -> tuple[AnyTree, AnyTree]:
     """The arrays that belong to a layer, and the rest: operators and what is static."""
 
     def mark(node):

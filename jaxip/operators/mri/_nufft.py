@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxip._checks import check_finite, is_concrete
 from jaxip._numerics import scaled
-from jaxip._types import Array, Complex, Float, Structure
+from jaxip._types import Array, Complex, Float, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator
 from jaxip.operators.mri._finufft import nufft, nufft_to_grid
 
@@ -64,12 +64,12 @@ class NUFFT(AbstractLinearOperator):
         check_finite("points", self.points)
         check_units(self.points)
 
-    def mv(self, x: Complex[Array, "..."]) -> Complex[Array, "..."]:
+    def mv(self, x: Inexact[Array, "..."]) -> Complex[Array, "..."]:
         x = _complex(x)
         samples = nufft(x, self._flat(x.dtype), sign=-1, tolerance=self._tolerance(x.dtype))
         return scaled(self._scale(x.dtype), samples).reshape(self.points.shape[:-1])
 
-    def rmv(self, y: Complex[Array, "..."]) -> Complex[Array, "..."]:
+    def rmv(self, y: Inexact[Array, "..."]) -> Complex[Array, "..."]:
         y = _complex(y).ravel()
         points, tolerance = self._flat(y.dtype), self._tolerance(y.dtype)
         image = nufft_to_grid(y, points, self.shape, sign=1, tolerance=tolerance)

@@ -10,7 +10,7 @@ from jaxip._checks import as_array, check_finite, check_nonnegative, fits
 from jaxip._numerics import abs2, times
 from jaxip._rounding import levels, pairwise_sum
 from jaxip._tree import tree_max
-from jaxip._types import Array, Complex, Float, Structure
+from jaxip._types import Array, Complex, Float, Inexact, Structure
 from jaxip.operators._fourier import centring, fft_rounding, floating_mask
 from jaxip.operators._operator import AbstractLinearOperator
 
@@ -49,7 +49,7 @@ class Sense(AbstractLinearOperator):
                 f"but is {list(self.mask.shape)}"
             )
 
-    def mv(self, x: Complex[Array, "..."]) -> Complex[Array, "coils ..."]:
+    def mv(self, x: Inexact[Array, "..."]) -> Complex[Array, "coils ..."]:
         turn, weight = self._phases(x.dtype)
         turned, axes = times(turn, x), self._axes()
         measure = lambda coil: times(
@@ -57,7 +57,7 @@ class Sense(AbstractLinearOperator):
         )
         return lax.map(measure, self._coils()) if self.chunked else measure(self._coils())
 
-    def rmv(self, y: Complex[Array, "coils ..."]) -> Complex[Array, "..."]:
+    def rmv(self, y: Inexact[Array, "coils ..."]) -> Complex[Array, "..."]:
         turn, weight = self._phases(y.dtype)
 
         def back(coil, data):
@@ -137,10 +137,10 @@ class CoilMaps(AbstractLinearOperator):
             raise ValueError(f"maps must be [coils, ...], but are {list(self.maps.shape)}")
         check_finite("maps", self.maps)
 
-    def mv(self, x: Complex[Array, "..."]) -> Complex[Array, "coils ..."]:
+    def mv(self, x: Inexact[Array, "..."]) -> Complex[Array, "coils ..."]:
         return times(self.maps, x)
 
-    def rmv(self, y: Complex[Array, "coils ..."]) -> Complex[Array, "..."]:
+    def rmv(self, y: Inexact[Array, "coils ..."]) -> Complex[Array, "..."]:
         return jnp.sum(times(jnp.conj(self.maps), y), axis=0)
 
     def in_structure(self) -> Structure:

@@ -90,7 +90,7 @@ def sequency_levels(size: int, num_levels: int) -> np.ndarray:
 
 @door
 def local_sparsities(
-    coefficients: Inexact[Array, "..."],
+    coefficients: Inexact[Array | np.ndarray, "..."],
     level_map: Int[np.ndarray, "..."],
     threshold: float = 0.5,
     *,

@@ -159,7 +159,7 @@ def gcircle(
 
 @door
 def bernoulli_density(
-    coherences: Float[Array, "..."], fraction: float, *, key: PRNGKeyArray
+    coherences: Float[Array | np.ndarray, "..."], fraction: float, *, key: PRNGKeyArray
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """`(mask, probabilities)`: each point on its own with probability `p = min(1, C mu)`.
 

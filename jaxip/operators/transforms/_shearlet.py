@@ -1,5 +1,7 @@
 """Digital shearlets: a tight frame of directional windows in the frequency plane."""
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -37,7 +39,7 @@ class Shearlet(AbstractLinearOperator):
     dtype: np.dtype | None = eqx.field(static=True)
 
     def __init__(
-        self, shape: tuple[int, int], shears: tuple[int, ...] = (1, 1, 2),
+        self, shape: Sequence[int], shears: Sequence[int] = (1, 1, 2),
         dtype: np.dtype | None = None,
     ):  # fmt: skip
         shears = as_integers("shears", shears)
