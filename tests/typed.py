@@ -22,7 +22,7 @@ STRICT = jaxtyping.jaxtyped
 
 def install() -> None:
     """Before the first import of the package."""
-    jaxtyping.jaxtyped = _typed
+    jaxtyping.jaxtyped = typed
     jaxtyping.install_import_hook("jaxip", "typed.checked")
 
 
@@ -34,9 +34,9 @@ def checked(function):
     return beartype(function, conf=LOOSE)
 
 
-def _typed(thing=None, *, typechecker=None):
+def typed(thing=None, *, typechecker=None):
     if thing is None:
-        return functools.partial(_typed, typechecker=typechecker)
+        return functools.partial(typed, typechecker=typechecker)
     if inspect.isclass(thing):
         if thing.__module__ == "jaxip._module" and thing.__name__ == "Module":
             thing.__check_init__ = _check_fields  # the last in the order of resolution

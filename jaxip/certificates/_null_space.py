@@ -57,7 +57,9 @@ class NullSpace:
 
 @door
 def null_space(
-    delta: Constant | float, sparsities: int | Sequence[int], weights: Sequence[float] | None = None
+    delta: Constant | float,
+    sparsities: int | Sequence[int] | np.ndarray,
+    weights: Sequence[float] | np.ndarray | None = None,
 ) -> NullSpace:
     """The property from the isometry constant delta of orders `2 sparsities`, r levels.
 
@@ -97,7 +99,9 @@ def null_space(
 
 
 @door
-def isometry_limit(sparsities: Sequence[int], weights: Sequence[float]) -> float:
+def isometry_limit(
+    sparsities: Sequence[int] | np.ndarray, weights: Sequence[float] | np.ndarray
+) -> float:
     """`1 / sqrt((sqrt(kappa) + sqrt(r)/4)^2 + 1)`: below it `null_space` has an answer.
 
     - `sparsities`: the `s_k`, positive, one a level.
@@ -119,5 +123,5 @@ def _default_weights(counts: tuple[int, ...]) -> tuple[float, ...]:
     return tuple(math.sqrt(sum(counts) / c) for c in counts)
 
 
-def _shares(sparsities: Sequence[int], weights: Sequence[float]) -> np.ndarray:
+def _shares(sparsities, weights) -> np.ndarray:
     return np.asarray(weights, float) ** 2 * np.asarray(sparsities, float)

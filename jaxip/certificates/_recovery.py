@@ -80,10 +80,10 @@ def recovery(null_space: NullSpace) -> Recovery:
 
 @door
 def best_term_error(
-    x: Inexact[Array, "..."],
-    sparsities: int | Sequence[int],
+    x: Inexact[Array | np.ndarray, "..."],
+    sparsities: int | Sequence[int] | np.ndarray,
     level_map: Int[np.ndarray, "..."] | None = None,
-    weights: Sequence[float] | None = None,
+    weights: Sequence[float] | np.ndarray | None = None,
 ) -> float:
     """`sigma(x)`: the least `|x - t|_(1,w)` over the t with `sparsities[k]` entries of level k.
 

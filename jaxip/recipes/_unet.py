@@ -120,7 +120,7 @@ def generated_batch(data: dict[str, Any], stage: dict[str, Any], *, key: PRNGKey
 
 
 @eqx.filter_jit
-def _measured(masks: Float[Array, "n h w"], noise: float, keys: PRNGKeyArray):
+def _measured(masks: Float[Array, "n h w"], noise: float, keys: Array):
     def one(mask, key):
         for_image, for_noise = jax.random.split(key)
         image = random_phantom(mask.shape, key=for_image)

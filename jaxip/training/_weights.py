@@ -67,7 +67,7 @@ def _read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
         raise ValueError(f"{path} is no readable safetensors file: {error}") from error
 
 
-def _named(net: AnyTree) -> dict[str, jax.Array]:
+def _named(net: AnyTree) -> dict[str, jax.Array | np.ndarray | jax.ShapeDtypeStruct]:
     leaves = jax.tree_util.tree_leaves_with_path(net)
     return {_name(place): leaf for place, leaf in leaves if _is_numeric(leaf)}
 

@@ -13,7 +13,11 @@ from jaxip.operators.sampling._sampling import as_mask, sample_count, uniforms
 
 @door
 def das_fourier(
-    shape: tuple[int, int], fraction: float, sparsities: Sequence[float], *, key: PRNGKeyArray
+    shape: tuple[int, int],
+    fraction: float,
+    sparsities: Sequence[float] | np.ndarray,
+    *,
+    key: PRNGKeyArray,
 ) -> Float[Array, "n n"]:
     """A mask with `round(fraction * n^2)` samples, dense where the sparsities ask for them.
 
@@ -38,7 +42,11 @@ def das_fourier(
 
 @door
 def das_walsh(
-    shape: tuple[int, int], fraction: float, sparsities: Sequence[float], *, key: PRNGKeyArray
+    shape: tuple[int, int],
+    fraction: float,
+    sparsities: Sequence[float] | np.ndarray,
+    *,
+    key: PRNGKeyArray,
 ) -> Float[Array, "n n"]:
     """As `das_fourier`, for `SubsampledHadamard` in sequency order: zero sequency at index 0.
 
@@ -120,7 +128,9 @@ def local_sparsities(
 
 
 @door
-def sparsity_weights(sparsities: Sequence[float], level_map: Int[np.ndarray, "..."]) -> np.ndarray:
+def sparsity_weights(
+    sparsities: Sequence[float] | np.ndarray, level_map: Int[np.ndarray, "..."]
+) -> np.ndarray:
     """`w = sqrt(s / s_j)` on level j, `s = sum_j s_j`, for each coefficient (an empty s_j is 1).
 
     - `sparsities`: the `s_j`, one number from 0 on for each level, coarse first: `levels` of them
