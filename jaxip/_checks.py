@@ -190,6 +190,11 @@ def as_integers(name: str, values) -> tuple[int, ...]:
         raise TypeError(f"{name} takes integers such as (64, 64), but got {got}") from None
 
 
+def as_dtype(dtype) -> np.dtype | None:
+    """One name for each dtype: `float`, `jnp.float64` and "float64" are one key of a cache."""
+    return None if dtype is None else np.dtype(dtype)
+
+
 def as_array(name: str, value) -> jax.Array:
     """`value` as an array; bool and half precision become floating point, exactly.
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._arguments import as_count
-from jaxip._checks import as_array, as_sizes, check_finite, of_kind, shown
+from jaxip._checks import as_array, as_dtype, as_sizes, check_finite, of_kind, shown
 from jaxip._numerics import abs2, matvec, times, vecmat
 from jaxip._signature import door
 from jaxip._types import Array, Inexact, PRNGKeyArray, PyTree, Scalar, Structure
@@ -28,7 +28,7 @@ class Identity(AbstractLinearOperator):
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def mv(self, x: PyTree) -> PyTree:
         return x

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_floating, as_integers, as_sizes, check_finite
+from jaxip._checks import as_dtype, as_floating, as_integers, as_sizes, check_finite
 from jaxip._numerics import abs2
 from jaxip._types import Array, Complex, Inexact, Structure
 from jaxip.operators._fourier import fft_rounding
@@ -39,7 +39,7 @@ class Convolution(AbstractLinearOperator):
     kernel: Inexact[Array, "..."] = eqx.field(converter=partial(as_floating, "kernel"))
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     mode: Mode = eqx.field(static=True, default="circular")
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         sizes, shape = self.kernel.shape, self.shape

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_array, as_sizes, check_nonnegative
+from jaxip._checks import as_array, as_dtype, as_sizes, check_nonnegative
 from jaxip._numerics import abs2, scaled
 from jaxip._types import Array, Complex, Float, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
@@ -78,7 +78,7 @@ class Fourier(AbstractLinearOperator):
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def mv(self, x: Array) -> Array:
         return centred_fft(x, len(self.shape))

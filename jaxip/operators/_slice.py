@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_integers, as_sizes
+from jaxip._checks import as_dtype, as_integers, as_sizes
 from jaxip._signature import door
 from jaxip._types import Array, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, Adjoint, image_structure
@@ -35,7 +35,7 @@ class Slice(AbstractLinearOperator):
         converter=lambda step: None if step is None else as_integers("step", step),
         default=None,
     )
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         sizes = (self.shape, self.start, self.stop, self._steps())

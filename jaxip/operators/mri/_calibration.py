@@ -19,7 +19,7 @@ WIDEST = 24  # the calibration box taken where none is asked for has at most thi
 
 @door
 def espirit_maps(
-    kspace: Complex[Array, "coils h w"],
+    kspace: Complex[Array | np.ndarray, "coils h w"],
     *,
     calibration: int | tuple[int, int] | None = None,
     kernel: int = 6,
@@ -53,7 +53,7 @@ def espirit_maps(
 
 
 @door
-def calibration_width(kspace: Complex[Array, "coils h w"]) -> tuple[int, int]:
+def calibration_width(kspace: Complex[Array | np.ndarray, "coils h w"]) -> tuple[int, int]:
     """`(height, width)` of the largest fully sampled box around zero frequency, `(0, 0)` for none.
 
     The largest square (of a side up to h and w), then made as long as it can be along one axis. A
@@ -74,7 +74,7 @@ def calibration_width(kspace: Complex[Array, "coils h w"]) -> tuple[int, int]:
 
 @door
 def compress_coils(
-    kspace: Complex[Array, "coils ..."], num: int
+    kspace: Complex[Array | np.ndarray, "coils ..."], num: int
 ) -> tuple[Complex[Array, "num ..."], Complex[Array, "num coils"]]:
     """`(M kspace, M)`: the `num` orthonormal combinations of coils that hold most energy.
 
@@ -95,7 +95,9 @@ def compress_coils(
 
 
 @door
-def noise_covariance(noise: Complex[Array, "coils ..."]) -> Complex[Array, "coils coils"]:
+def noise_covariance(
+    noise: Complex[Array | np.ndarray, "coils ..."],
+) -> Complex[Array, "coils coils"]:
     """`E e e^H` of the coils, from samples of noise alone (zero mean): `N N^H / samples`.
 
     - `noise`: complex `[coils, ...]`, samples with no signal in them, several times as many as
@@ -110,7 +112,8 @@ def noise_covariance(noise: Complex[Array, "coils ..."]) -> Complex[Array, "coil
 
 @door
 def prewhiten(
-    kspace: Complex[Array, "coils ..."], covariance: Complex[Array, "coils coils"]
+    kspace: Complex[Array | np.ndarray, "coils ..."],
+    covariance: Complex[Array | np.ndarray, "coils coils"],
 ) -> Complex[Array, "coils ..."]:
     """`L^-1 kspace` with `L L^H = covariance` (Cholesky): noise uncorrelated, of variance 1.
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_floating, as_scalar, check_nonnegative, is_concrete
+from jaxip._checks import as_dtype, as_floating, as_scalar, check_nonnegative, is_concrete
 from jaxip._types import Array, Float, Scalar
 from jaxip.operators.tomography._joseph import Beam
 from jaxip.operators.tomography._radon import (
@@ -49,7 +49,7 @@ class FanBeam(AbstractProjector):
     spacing: Scalar = eqx.field(converter=as_scalar)
     source_distance: Scalar = eqx.field(converter=as_scalar)
     detector_distance: Scalar = eqx.field(converter=as_scalar)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         check_geometry(self.shape, self.angles, self.cells, self.spacing)

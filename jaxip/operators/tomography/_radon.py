@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 
 from jaxip._checks import (
+    as_dtype,
     as_floating,
     as_integers,
     as_scalar,
@@ -146,7 +147,7 @@ class Radon(AbstractProjector):
     cells: int = eqx.field(static=True, converter=as_cells)
     spacing: Scalar = eqx.field(converter=as_scalar, default=1.0)
     offset: Scalar = eqx.field(converter=as_scalar, default=0.0)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         check_geometry(self.shape, self.angles, self.cells, self.spacing)

@@ -6,7 +6,7 @@ import numpy as np
 from jax import lax
 from jax.scipy.fft import dctn, idctn
 
-from jaxip._checks import as_sizes
+from jaxip._checks import as_dtype, as_sizes
 from jaxip._types import Array, Float, Inexact, Structure
 from jaxip.operators._fourier import fft_rounding
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
@@ -26,7 +26,7 @@ class DCT(AbstractLinearOperator):
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         if not self.shape or min(self.shape) < 1:

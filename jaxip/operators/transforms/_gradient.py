@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_sizes
+from jaxip._checks import as_dtype, as_sizes
 from jaxip._numerics import planewise
 from jaxip._types import Array, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
@@ -27,7 +27,7 @@ class Gradient(AbstractLinearOperator):
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         _check_shape(self.shape)
@@ -101,7 +101,7 @@ class SecondDifferences(AbstractLinearOperator):
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         _check_shape(self.shape)

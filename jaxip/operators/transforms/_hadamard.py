@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_sizes, check_nonnegative
+from jaxip._checks import as_dtype, as_sizes, check_nonnegative
 from jaxip._numerics import abs2, scaled
 from jaxip._types import Array, Float, Inexact, Structure
 from jaxip.operators._fourier import floating_mask
@@ -35,7 +35,7 @@ class WalshHadamard(AbstractLinearOperator):
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     order: Order = eqx.field(static=True, default="sequency")
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         _check("shape", self.shape, self.order)
@@ -77,7 +77,7 @@ class SubsampledHadamard(AbstractLinearOperator):
 
     mask: Float[Array, "..."] = eqx.field(converter=floating_mask)
     order: Order = eqx.field(static=True, default="sequency")
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         _check("mask", self.mask.shape, self.order)

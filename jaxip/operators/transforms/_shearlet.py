@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_integers, as_sizes
+from jaxip._checks import as_dtype, as_integers, as_sizes
 from jaxip._numerics import abs2, scaled
 from jaxip._signature import door
 from jaxip._types import Array, Float, Inexact, Scalar, Structure
@@ -36,7 +36,7 @@ class Shearlet(AbstractLinearOperator):
 
     windows: Float[Array, "bands h w"]
     shears: tuple[int, ...] = eqx.field(static=True)
-    dtype: np.dtype | None = eqx.field(static=True)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype)
 
     def __init__(
         self, shape: Sequence[int], shears: Sequence[int] = (1, 1, 2),

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_sizes
+from jaxip._checks import as_dtype, as_sizes
 from jaxip._types import Array, Float, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
 from jaxip.operators.transforms._dct import by_planes
@@ -40,7 +40,7 @@ class UndecimatedWavelet(AbstractLinearOperator):
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     name: str = eqx.field(static=True, default="haar")
     levels: int = eqx.field(static=True, default=3)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         low_pass(self.name)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_sizes
+from jaxip._checks import as_dtype, as_sizes
 from jaxip._types import Array, Float, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
 from jaxip.operators.transforms._filters import (
@@ -47,7 +47,7 @@ class Wavelet(AbstractLinearOperator):
     name: str = eqx.field(static=True, default="db4")
     levels: int = eqx.field(static=True, default=4)
     pad: bool = eqx.field(static=True, default=True)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         low_pass(self.name)
