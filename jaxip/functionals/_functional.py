@@ -29,7 +29,10 @@ SPARE = 16 * UNIT  # for the few products around a norm
 
 
 class L1(AbstractNorm):
-    """`f(x) = sum_i weights_i |x_i|`, weights a scalar or of the shape of x, all positive."""
+    """`f(x) = sum_i weights_i |x_i|` of real or complex x.
+
+    - `weights`: finite and positive, one number or an array that broadcasts to x; a leaf.
+    """
 
     weights: Float[Array, "..."] = eqx.field(converter=as_scalar, default=1.0)
 
@@ -65,7 +68,10 @@ class L1(AbstractNorm):
 class GroupL2(AbstractNorm):
     """`f(x) = sum_g weight_g |x_g|_2`, groups along one axis: isotropic TV on a gradient (axis 0).
 
-    `weight` is a scalar, or has one positive entry a group.
+    - `weight`: finite and positive, one number or one entry a group (the shape of x without the
+      axis); a leaf.
+    - `axis`: that the members of a group lie along, negative from the end; 0, where `Gradient` has
+      its directions. Static.
     """
 
     weight: Float[Array, "..."] = eqx.field(converter=as_scalar, default=1.0)
@@ -106,7 +112,10 @@ class GroupL2(AbstractNorm):
 
 
 class SquaredL2(AbstractFunctional):
-    """`f(x) = scale/2 |x|_2^2`."""
+    """`f(x) = scale/2 |x|_2^2`, of the whole tree.
+
+    - `scale`: finite and not negative; a leaf.
+    """
 
     scale: Scalar = eqx.field(converter=as_scalar, default=1.0)
 
@@ -147,7 +156,10 @@ class SquaredL2(AbstractFunctional):
 
 
 class L2(AbstractFunctional):
-    """`f(x) = scale |x|_2`, the norm of the whole tree."""
+    """`f(x) = scale |x|_2`, the norm of the whole tree.
+
+    - `scale`: finite and not negative; a leaf.
+    """
 
     scale: Scalar = eqx.field(converter=as_scalar, default=1.0)
 
@@ -186,11 +198,12 @@ class L2(AbstractFunctional):
 class L2Ball(AbstractFunctional):
     """The indicator of `{|x - centre|_2 <= radius}`, up to rounding.
 
-    `centre` is a tree like x, or one number or array for every leaf of it.
+    - `radius`: finite and not negative; a leaf.
+    - `centre`: a tree like x, or one number or array for every leaf of it.
     """
 
     radius: Scalar = eqx.field(converter=as_scalar)
-    centre: PyTree = 0.0
+    centre: PyTree | float | complex = 0.0
 
     def __check_init__(self):
         check_nonnegative("radius", self.radius)

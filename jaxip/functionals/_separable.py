@@ -13,7 +13,11 @@ from jaxip.functionals._functional import L1
 
 
 class Scaled(AbstractFunctional):
-    """`weight f(x)`."""
+    """`weight f(x)`.
+
+    - `functional`: f.
+    - `weight`: finite and positive; a leaf.
+    """
 
     functional: AbstractFunctional
     weight: Scalar = eqx.field(converter=number("weight"))
@@ -63,7 +67,10 @@ class Scaled(AbstractFunctional):
 
 
 class SeparableSum(AbstractFunctional):
-    """`f(x_1, ..., x_n) = g_1(x_1) + ... + g_n(x_n)`: the functional that goes with a `Stack`."""
+    """`f(x_1, ..., x_n) = g_1(x_1) + ... + g_n(x_n)`: the functional that goes with a `Stack`.
+
+    - `parts`: the `g_i`, one or more; x is a tuple with one part for each.
+    """
 
     parts: tuple[AbstractFunctional, ...]
 

@@ -36,7 +36,7 @@ class AbstractSet(AbstractFunctional):
         return 0.0
 
     def farthest(self, shape: tuple[int, ...]) -> Scalar | float:
-        """The largest `|x|_2` over the x of C of this shape, from above."""
+        """The largest `|x|_2` over the x of C of this `shape`, from above."""
         return float("inf")
 
     def conjugate(self, z: Array, slack=0.0) -> Scalar:
@@ -56,7 +56,11 @@ class AbstractSet(AbstractFunctional):
 
 
 class Box(AbstractSet):
-    """The indicator of `lower <= x <= upper` (real; a complex x must have imaginary part 0)."""
+    """The indicator of `lower <= x <= upper` (real; a complex x must have imaginary part 0).
+
+    - `lower`, `upper`: one number, or an array that broadcasts with x, `lower <= upper` in every
+      entry; inf is no bound, but the constraint of a problem must be finite. Leaves.
+    """
 
     bounded: ClassVar[bool] = True
 

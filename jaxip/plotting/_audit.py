@@ -22,6 +22,8 @@ def audit_figures(report: Report) -> dict[str, Any]:
     """The figures of a report: `errors` and `ratios` per image (SVG), `strips` per case (PNG).
 
     Errors are left out (None) where no truth is known.
+
+    - `report`: of `audit.run`.
     """
     count = 1 + max(row.image for row in report.records)
     known = report.records[0].error is not None
@@ -37,7 +39,11 @@ def audit_figures(report: Report) -> dict[str, Any]:
 @door
 @in_default_style
 def audit_errors(report: Report, image: int = 0) -> Figure:
-    """`|f(y+e) - x| / |x|` against `|e| / |y|`: worst found, random noise, and clean."""
+    """`|f(y+e) - x| / |x|` against `|e| / |y|`: worst found, random noise, and clean.
+
+    - `report`: of `audit.run`, with the truth known: of images, not of measurements alone.
+    - `image`: index of the image in the report, from 0 on.
+    """
     figure, axis = _axes()
     for index, name in enumerate(report.names):
         rows: Any = report.rows(name, image)
@@ -57,7 +63,11 @@ def audit_errors(report: Report, image: int = 0) -> Figure:
 @door
 @in_default_style
 def audit_ratios(report: Report, image: int = 0) -> Figure:
-    """The amplification against `|e| / |y|`: worst found, random noise, and what is allowed."""
+    """The amplification against `|e| / |y|`: worst found, random noise, and what is allowed.
+
+    - `report`: of `audit.run`.
+    - `image`: index of the image in the report, from 0 on.
+    """
     figure, axis = _axes()
     for index, name in enumerate(report.names):
         rows: Any = report.rows(name, image)
@@ -84,6 +94,10 @@ def audit_strip(report: Report, name: str, image: int = 0) -> Figure:
 
     The window is that of x, or of f(y) where no truth is known. e and the difference are shown
     multiplied by a gain that stands in the title.
+
+    - `report`: of `audit.run`.
+    - `name`: of the map, one of `report.names`.
+    - `image`: index of the image in the report, from 0 on.
     """
     place, last = f"m{report.names.index(name)}_i{image}", len(report.radii) - 1
     clean = report.arrays[f"{place}_clean"]
@@ -114,7 +128,10 @@ def svg_uri(figure: Figure) -> str:
 @door
 @in_default_style
 def png_uri(figure: Figure) -> str:
-    """The figure as a PNG data URI."""
+    """The figure as a PNG data URI.
+
+    - `figure`: of matplotlib; 110 dots an inch.
+    """
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=110)
     return _uri("image/png", stream)

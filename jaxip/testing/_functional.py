@@ -34,12 +34,18 @@ STEP = 0.7
 def check_functional(
     f: AbstractFunctional, x: PyTree, key: PRNGKeyArray, *, tolerance: float = 1e4
 ) -> Table:
-    """A table of what `f` promises at points like `x` (its shapes, dtypes and scale are used).
+    """A table of what a functional promises at points like x.
 
     The prox beats points nearby, is firmly nonexpansive, keeps dtypes and has finite derivatives
     (at 0 too); `conj_prox` gives a subgradient; where there is a conjugate, the inequality of
     Fenchel and Young holds, with equality there, and `gauge`, `above` and `reach` are what they
-    say. `tolerance` eps of the values are allowed.
+    say.
+
+    - `f`: the functional.
+    - `x`: floating, an array or a tree; its shapes, dtypes and scale are used.
+    - `key`: of `jax.random`, for the directions tried.
+    - `tolerance`: eps of the values that are allowed; 1e4, since small differences of values are
+      compared, which round.
     """
     check_floating("x", x)
     rows = [_structure_row(f, x)]

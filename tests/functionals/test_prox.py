@@ -21,6 +21,7 @@ FUNCTIONALS = {
     "SquaredL2": lambda: functionals.SquaredL2(1.3),
     "L2": lambda: functionals.L2(0.9),
     "L2Ball": lambda: functionals.L2Ball(1.5),
+    "L2Ball shifted by a number": lambda: functionals.L2Ball(1.5, 0.4),
     "L2Ball shifted": lambda: functionals.L2Ball(1.5, jnp.ones(SHAPE)),
     "Box": lambda: functionals.Box(-0.5, 0.8),
     "NonNegative": lambda: functionals.NonNegative(),
