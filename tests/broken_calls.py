@@ -194,9 +194,11 @@ def _is_legal(function, name: str, label: str, values: dict) -> bool:
 
 
 def _annotation(function, name: str):
+    """What the parameter says; the field of its name, where a converter leaves that open."""
+    stated = _parameters(function)[name].annotation
     fields = dataclasses.fields(function) if dataclasses.is_dataclass(function) else ()
-    stated = {field.name: field.type for field in fields}
-    return stated.get(name, _parameters(function)[name].annotation)
+    loose = stated in (typing.Any, inspect.Parameter.empty)
+    return {field.name: field.type for field in fields}.get(name, stated) if loose else stated
 
 
 def _family(value) -> type:

@@ -21,7 +21,7 @@ from valid_values import (
     weights_file,
 )
 
-from jaxip import certificates, functionals, networks, operators, solvers, unrolled
+from jaxip import certificates, functionals, networks, operators, problems, solvers, unrolled
 
 
 def _fan():
@@ -56,6 +56,13 @@ CALLS = {
     "operators.image_shape": {"name": "A"},
     "operators.check_operator": {"name": "A"},
     "functionals.GroupL2": {"weight": 1.0},
+    "problems.Lasso": {"norm": functionals.L1}, "problems.SRLasso": {"norm": functionals.L1},
+    "problems.QCBP": {"norm": functionals.L1},
+    "problems.TV": {"fidelity": problems.Norm}, "problems.TGV": {"fidelity": problems.Norm},
+    "problems.WaveletTV": {"fidelity": problems.Norm},
+    "problems.Problem": {
+        "fidelity": problems.Norm, "terms": lambda: problems.Term(functionals.L1()),
+    },
     "functionals.group_soft_threshold": {"x": lambda: drawn(2, N)},
     "solvers.CondatVu.for_problem": {"problem": analysis},
     "solvers.NESTA.for_problem": {"problem": constrained, "norm": 2.0},

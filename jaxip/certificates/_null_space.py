@@ -58,8 +58,8 @@ class NullSpace:
 @door
 def null_space(
     delta: Constant | float,
-    sparsities: int | Sequence[int] | np.ndarray,
-    weights: Sequence[float] | np.ndarray | None = None,
+    sparsities: int | Sequence[int],
+    weights: Sequence[float] | None = None,
 ) -> NullSpace:
     """The property from the isometry constant delta of orders `2 sparsities`, r levels.
 
@@ -99,9 +99,7 @@ def null_space(
 
 
 @door
-def isometry_limit(
-    sparsities: Sequence[int] | np.ndarray, weights: Sequence[float] | np.ndarray
-) -> float:
+def isometry_limit(sparsities: Sequence[int], weights: Sequence[float]) -> float:
     """`1 / sqrt((sqrt(kappa) + sqrt(r)/4)^2 + 1)`: below it `null_space` has an answer.
 
     - `sparsities`: the `s_k`, positive, one a level.

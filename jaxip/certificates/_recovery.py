@@ -81,9 +81,9 @@ def recovery(null_space: NullSpace) -> Recovery:
 @door
 def best_term_error(
     x: Inexact[Array | np.ndarray, "..."],
-    sparsities: int | Sequence[int] | np.ndarray,
+    sparsities: int | Sequence[int],
     level_map: Int[np.ndarray, "..."] | None = None,
-    weights: Sequence[float] | np.ndarray | None = None,
+    weights: Sequence[float] | None = None,
 ) -> float:
     """`sigma(x)`: the least `|x - t|_(1,w)` over the t with `sparsities[k]` entries of level k.
 

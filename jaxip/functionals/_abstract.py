@@ -42,21 +42,21 @@ class AbstractFunctional(Module):
         return tree_axpy(-step, inner, x)
 
     def conjugate(self, z: PyTree, slack: Scalar | float = 0.0) -> Scalar | None:
-        """`f*(z) = sup_x Re <z, x> - f(x)`, the largest over the points within `slack` of z.
+        """`f*(z) = sup_x Re <z, x> - f(x)`, the largest over the points within `slack` of `z`.
 
-        `z / gauge(z)` is the most that it is asked at. None, the default: no bound is known.
+        It is asked at no more than `z / gauge(z)`. None, the default: no bound is known.
         """
         return None
 
     def gauge(self, z: PyTree, slack: Scalar | float = 0.0) -> Scalar:
-        """The least t with `z / t` in the domain of `f*`, the largest within `slack` of z.
+        """The least t with `z / t` in the domain of `f*`, the largest within `slack` of `z`.
 
         The default, 0, is that of an `f*` that is finite everywhere.
         """
         return jnp.zeros_like(tree_scale(1.0, jax.tree.leaves(z)[0]).real, shape=())
 
     def above(self, x: PyTree, error: Scalar | float = 0.0, unit: float = 0.0) -> Scalar:
-        """The largest `f` within `error` (2-norm) of x, from above where `unit` is not 0.
+        """The largest `f` within `error` (2-norm) of `x`, from above where `unit` is not 0.
 
         The default knows no more than `f(x)`, a sum of nonnegative terms of at most 16 roundings
         each, and is inf for any error.
@@ -76,11 +76,11 @@ class AbstractFunctional(Module):
         return jnp.ones((), bool)
 
     def sizes(self, x: PyTree) -> Array:
-        """The moduli that its weights multiply. Raises: ValueError where there are none."""
+        """The moduli of `x` that its weights multiply. Raises: ValueError where there are none."""
         raise ValueError(f"no rule to reweight a {type(self).__name__}")
 
     def multiplied(self, factors: PyTree) -> "AbstractFunctional":
-        """The functional with its weights multiplied, one positive factor for each of `sizes`.
+        """The functional with its weights times `factors`, a positive one for each of `sizes`.
 
         Raises: ValueError where it has no such weights.
         """

@@ -1,6 +1,8 @@
 """Total variation of an image, alone and beside wavelets."""
 
-from jaxip._checks import check_positive
+import jax.numpy as jnp
+
+from jaxip._checks import check_positive, describe, fits
 from jaxip._types import Array, Float, Scalar
 from jaxip.functionals import L1, AbstractFunctional, GroupL2
 from jaxip.operators import AbstractLinearOperator, Gradient, image_shape
@@ -57,7 +59,9 @@ class WaveletTV(Problem):
     ):
         check_positive("wavelet_weight", wavelet_weight)
         check_positive("tv_weight", tv_weight)
-        image_shape("W", W.H)
+        if not fits(jnp.shape(wavelet_weight), image_shape("W", W.H)):
+            got = f"{jnp.shape(wavelet_weight)}, but W gives {describe(W.out_structure())}"
+            raise ValueError(f"wavelet_weight has shape {got}")
         gradient = Gradient(image_shape("A", A))
         terms = Term(L1(wavelet_weight), W), Term(GroupL2(), gradient, tv_weight)
         super().__init__(A, fidelity or Squared(), terms, constraint=constraint)

@@ -149,7 +149,7 @@ def problem_for(kind):
         problems.Lasso(matrix, 0.1, D=D, norm=functionals.GroupL2()),
         problems.QCBP(operators.Diagonal(jnp.ones(9)), 0.1, D=D, norm=functionals.GroupL2()),
     ]
-    problem = next(p for p in fitting if isinstance(p, kind.takes))
+    problem = next(p for p in fitting if kind.takes.fits(p))
     return problem, problem.A @ jnp.asarray([0, 0, 1.0, 1, 1, 0, 0, -1, 0])
 
 
