@@ -17,8 +17,8 @@ class AbstractFunctional(Module):
     """A convex functional `f >= 0`, proper and lower semicontinuous: value and prox.
 
     That is enough to minimise it. A lower bound of the optimum needs `conjugate` too, and `gauge`
-    where `f*` is infinite somewhere; behind an operator also `above` and, if that has a kernel or
-    a rounding error, `reach`. `ip.testing.check_functional` measures each that is there.
+    where `f*` is infinite somewhere; behind an operator also `above` and, where no `Box` bounds the
+    image, `reach`. `ip.testing.check_functional` measures each that is there.
     """
 
     @abc.abstractmethod
@@ -86,11 +86,11 @@ class AbstractFunctional(Module):
         """
         raise ValueError(f"no rule to reweight a {type(self).__name__}")
 
-    @property
-    def unproved(self) -> tuple[str, ...]:
-        """The names of what has no conjugate in it, so that no bound is known (static)."""
-        own = type(self).conjugate is not AbstractFunctional.conjugate
-        return () if own else (type(self).__name__,)
+    def lacks(self, methods: tuple[str, ...] = ("conjugate",)) -> tuple[str, ...]:
+        """What has not one of these `methods` of its own, as "Huber (no conjugate)" (static)."""
+        kind = type(self)
+        missing = [m for m in methods if getattr(kind, m) is getattr(AbstractFunctional, m)]
+        return tuple(f"{kind.__name__} (no {m})" for m in missing[:1])
 
     @property
     def is_norm(self) -> bool:

@@ -57,9 +57,8 @@ class Scaled(AbstractFunctional):
     def multiplied(self, factors: PyTree) -> "Scaled":
         return Scaled(self.functional.multiplied(factors), self.weight)
 
-    @property
-    def unproved(self) -> tuple[str, ...]:
-        return self.functional.unproved
+    def lacks(self, methods: tuple[str, ...] = ("conjugate",)) -> tuple[str, ...]:
+        return self.functional.lacks(methods)
 
     @property
     def is_norm(self) -> bool:
@@ -114,9 +113,8 @@ class SeparableSum(AbstractFunctional):
         pairs = zip(self.parts, factors, strict=True)
         return SeparableSum(*(g.multiplied(v) if isinstance(g, L1) else g for g, v in pairs))
 
-    @property
-    def unproved(self) -> tuple[str, ...]:
-        return tuple(name for g in self.parts for name in g.unproved)
+    def lacks(self, methods: tuple[str, ...] = ("conjugate",)) -> tuple[str, ...]:
+        return tuple(name for g in self.parts for name in g.lacks(methods))
 
     @property
     def is_norm(self) -> bool:

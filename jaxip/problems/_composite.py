@@ -131,7 +131,13 @@ class Problem(AbstractProblem):
 
     @property
     def unproved(self) -> tuple[str, ...]:
-        return self.regulariser.unproved
+        if self.direct:
+            return self.regulariser.lacks()
+        if self._enclosed_set:
+            return self.regulariser.lacks(("conjugate", "above"))
+        found = self.regulariser.lacks(("conjugate", "above", "reach"))
+        blind = self.fidelity.lacks_residual_bound and bool(self.D.null_space())
+        return (*found, f"{type(self.fidelity).__name__} (no residual_bound)") if blind else found
 
     def is_sound(self) -> Flag:
         sound = self.regulariser.is_sound() & self.fidelity.is_sound()

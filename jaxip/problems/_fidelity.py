@@ -41,11 +41,16 @@ class AbstractFidelity(Module):
         return jnp.zeros_like(n)
 
     def best_scale(self, inner: Scalar, n: Scalar, most: Scalar) -> Scalar:
-        """The s in `[0, most]` with the largest `s inner - phi*(s n)`; 1, if that fits, else most.
+        """The s in `[0, most]` with the largest `s inner - phi*(s n)`.
 
-        A dual made by `conj_prox` or `dual_of` has its best scale near 1.
+        The default is 1, near which a dual made by `conj_prox` or `dual_of` has its best, less
+        what rounding took it out of the domain of `phi*`; or `most`.
         """
-        return jnp.minimum(most, 1)
+        scale = jnp.ones_like(n)
+        for less in (1e-12, 1e-6):
+            outside = ~jnp.isfinite(self.conjugate(scale * n))
+            scale = jnp.where(outside, 1 - less, scale)
+        return jnp.minimum(most, scale)
 
     def dual_of(self, r: PyTree) -> PyTree:
         """A dual in the direction of the residual: a (sub)gradient of phi there."""
@@ -56,6 +61,11 @@ class AbstractFidelity(Module):
     def residual_bound(self, value: Scalar) -> Scalar:
         """The largest `|r|` with `phi(|r|) <= value`; inf where that is not known."""
         return jnp.full_like(value, jnp.inf)
+
+    @property
+    def lacks_residual_bound(self) -> bool:
+        """Whether that is the default, which knows none (static)."""
+        return type(self).residual_bound is AbstractFidelity.residual_bound
 
     def dual_size(self, n: Scalar, most: Scalar) -> Scalar:
         """A guess at `|z*|`, where `most` scales `dual_of(-y)`, of norm n, to feasibility."""

@@ -116,7 +116,7 @@ class AbstractProblem(Module):
 
     @property
     def unproved(self) -> tuple[str, ...]:
-        """The names of the functionals without a conjugate: then no bound is known (static)."""
+        """The functionals that lack a method, so that no bound is known, with its name (static)."""
         return ()
 
     @abc.abstractmethod

@@ -80,7 +80,7 @@ class Solution(eqx.Module):
         floor = f"float32 floor {gap:.1e}; use float64" if self.single else f"floor {gap:.1e}"
         if self.unproved and status in (Status.not_converged, Status.undetermined):
             moves = "settled" if status == Status.undetermined else "still moves"
-            why = f"no bound is known for {', '.join(self.unproved)}, which has no conjugate"
+            why = f"no bound is known for {', '.join(self.unproved)}"
             return f"{why}; the iteration {moves} after {num_steps} steps"
         proof = "rounding enclosed" if self.enclosed else "the operator states no rounding constant"
         return {

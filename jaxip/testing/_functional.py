@@ -60,7 +60,7 @@ def check_functional(
         Row("conj_prox is a subgradient", found["fenchel"], max(allowed, 1e-6)),
         truth("derivative of prox is finite", bool(found["finite"]), "at 0 or at x"),
     ]
-    if not f.unproved:
+    if not f.lacks():
         rules = _rules(f, x, _directions(x, key)[0])
         slack = max(allowed, 1e-6)
         rows += [

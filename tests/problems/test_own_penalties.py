@@ -89,13 +89,10 @@ class HuberLoss(problems.AbstractFidelity):
         return jnp.where(n <= 1, n * n / 2, n - 0.5)
 
     def conjugate(self, n):
-        return jnp.where(n <= 1 + 1e-12, n * n / 2, jnp.inf)
+        return jnp.where(n <= 1, n * n / 2, jnp.inf)
 
     def conj_prox(self, v, step):
         return functionals.project_l2_ball(jax.tree.map(lambda w: w / (1 + step), v))
-
-    def best_scale(self, inner, n, most):
-        return jnp.clip(inner / jnp.maximum(n * n, 1e-300), 0, jnp.minimum(most, 1 / n))
 
 
 def gradient():
