@@ -242,7 +242,7 @@ def test_a_file_beside_a_report_is_not_replaced(report, tmp_path):
 
 def test_bad_arguments(setting):
     maps, A, image, y = setting
-    for kwargs in ({"level": "hasty"}, {"radii": (-0.1,)}, {"mesh": 1}):
+    for kwargs in ({"level": "hasty"}, {"radii": (-0.1,)}, {"tolerance": 0.0}):
         with pytest.raises(ValueError):
             audit.run(maps, A, image[None], y[None], key=jax.random.key(0), **kwargs)
     with pytest.raises(ValueError, match="at least one map"):
