@@ -18,11 +18,14 @@ from jaxip.audit.attacks import STARTS as STARTS
 from jaxip.audit.attacks import AbstractAttack as AbstractAttack
 from jaxip.audit.attacks import AnswerSearch as AnswerSearch
 from jaxip.audit.attacks import Directions as Directions
+from jaxip.audit.attacks import EntryStart as EntryStart
 from jaxip.audit.attacks import FarStart as FarStart
 from jaxip.audit.attacks import GradientAscent as GradientAscent
 from jaxip.audit.attacks import JacobianStart as JacobianStart
+from jaxip.audit.attacks import Pilots as Pilots
 from jaxip.audit.attacks import PublishedTest as PublishedTest
 from jaxip.audit.attacks import QPath as QPath
+from jaxip.audit.attacks import SignStart as SignStart
 from jaxip.audit.attacks import q_ascent as q_ascent
 from jaxip.audit.norms import AbstractPerturbationNorm as AbstractPerturbationNorm
 from jaxip.audit.norms import L1Norm as L1Norm

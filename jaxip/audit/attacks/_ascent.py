@@ -9,11 +9,14 @@ from jaxip.audit._candidate import BudgetSpent, Candidate, measured_candidate
 from jaxip.audit._scene import Scene
 from jaxip.audit.attacks._attack import AbstractAttack
 from jaxip.audit.attacks._directions import Pilots
+from jaxip.audit.attacks._entries import EntryStart, SignStart
 from jaxip.audit.attacks._far import FarStart
 from jaxip.audit.attacks._gathered import gathered
 from jaxip.audit.attacks._jacobian import JacobianStart
 
-STARTS: tuple[AbstractAttack, ...] = (JacobianStart(), FarStart(), Pilots())
+STARTS: tuple[AbstractAttack, ...] = (
+    JacobianStart(), FarStart(), Pilots(), SignStart(), EntryStart(),
+)  # fmt: skip
 LEAST_STEPS = 4  # of an ascent that is begun
 
 
@@ -23,8 +26,8 @@ class GradientAscent(AbstractAttack):
     At each radius the starts are screened by one call each, with the best of the radius before
     among them; the best start of each kind is ascended from, and then the runners-up.
 
-    - `starts`: attacks whose candidates are starts; each attack may be one. Default the Jacobian
-      start, the far start, and the pilots of the stand-ins, which found what the others miss.
+    - `starts`: attacks whose candidates are starts; each attack may be one. Default `STARTS`: the
+      Jacobian, far away, the pilots, the entries; each finds what the others miss.
     """
 
     starts: tuple[AbstractAttack, ...] = STARTS
@@ -67,7 +70,7 @@ class GradientAscent(AbstractAttack):
     def _offered(self, scene: Scene, radius: float, budget: int) -> list[Candidate]:
         offers = []
         for start in self.starts:
-            offers += gathered(start, scene, radius, budget)
+            offers += gathered(start, scene, radius, max(budget // 2, 1))
         carried = scene.carried or (Candidate(scene.random(1.0), "random start"),)
         warm = [Candidate(scene.norm.direction(c.point), _lineage(c.origin)) for c in carried]
         return offers + [Candidate(scaled(radius, c.point), c.origin) for c in warm]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from jaxip._numerics import epsilon
+from jaxip.audit._apgd import Ascent
 from jaxip.audit._arrays import length, scaled
 from jaxip.audit._candidate import Candidate
 from jaxip.audit._scene import Scene
@@ -27,14 +28,24 @@ class JacobianStart(AbstractAttack):
     def prepared(self, scene: Scene, radii: Sequence[float]) -> AbstractAttack:
         if scene.lead is None:
             return UnitDirections((), self.name)
-        size = scene.norm.whole(scene.y)
-        h = min(*radii, max(1e-3 * min(radii), 0.1 * epsilon(scene.y) ** 0.5 * size))
-        found = scene.ascend(
-            scene.random(h), h, POWER_STEPS, reference=scene.lead.clean, step=1e3 * h, inertia=1.0
-        )
+        h = small_size(scene, radii)
+        found = power_steps(scene, h, POWER_STEPS)
         steep = scene.norm.direction(found.point)
         points = (steep, scaled(-1.0, steep)) if length(steep) > 0 else ()
         return UnitDirections(points, self.name)
 
     def __call__(self, scene: Scene, radius: float, budget: int) -> Iterable[Candidate]:
         return self.prepared(scene, (radius,))(scene, radius, budget)
+
+
+def small_size(scene: Scene, radii: Sequence[float]) -> float:
+    """A size at which the change of the map is that of its derivative."""
+    size = scene.norm.whole(scene.y)
+    return min(*radii, max(1e-3 * min(radii), 0.1 * epsilon(scene.y) ** 0.5 * size))
+
+
+def power_steps(scene: Scene, h: float, num_steps: int) -> Ascent:
+    """From a random e of size h to the steepest direction of the gradient, again and again."""
+    reference = None if scene.lead is None else scene.lead.clean
+    start = scene.random(h)
+    return scene.ascend(start, h, num_steps, reference=reference, step=1e3 * h, inertia=1.0)

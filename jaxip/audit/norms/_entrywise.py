@@ -84,6 +84,9 @@ class L1Norm(AbstractPerturbationNorm):
     def reach(self, keep: PyTree) -> float:
         return 1.0
 
+    def few_entries(self) -> int:
+        return 1
+
     def largest_entries(self, keep: PyTree) -> PyTree:
         return keep
 
@@ -125,6 +128,9 @@ class SparseNorm(AbstractPerturbationNorm):
 
     def reach(self, keep: PyTree) -> float:
         return 1.0
+
+    def few_entries(self) -> int:
+        return self.entries
 
     def largest_entries(self, keep: PyTree) -> PyTree:
         return keep

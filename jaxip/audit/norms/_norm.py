@@ -51,6 +51,10 @@ class AbstractPerturbationNorm(Module):
         """The size of the data, which radii are relative to."""
         return self.size(y)
 
+    def few_entries(self) -> int:
+        """How many entries a worst case of a linear map has, where these are few; else 0."""
+        return 0
+
     def largest_entries(self, keep: PyTree) -> PyTree | None:
         """For each entry the largest `|e_i|` over `s(e) <= 1`; None where this is not known."""
         del keep

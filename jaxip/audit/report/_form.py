@@ -5,7 +5,7 @@ from typing import Any
 NUMBER = (int, float)
 HEAD = {
     "arrays": dict, "hashes": dict, "maps": list, "radii": list, "records": list, "norm": dict,
-    "published": list,
+    "published": list, "tolerance": NUMBER,
 }  # fmt: skip
 NORM = {"name": str}
 HASHES = {"operator": dict, "data": str, "maps": dict}
@@ -15,6 +15,7 @@ ROW = {
     "image": int,
     "radius": NUMBER,
     "under_floor": bool,
+    "statement": str,
     "spread": (*NUMBER, type(None)),
 } | dict.fromkeys(("norm_e", "norm_y", "norm_clean", "change"), (*NUMBER, type(None)))
 ROW |= dict.fromkeys(

@@ -19,6 +19,7 @@ from jaxip.audit.report._form import check_form
 from jaxip.audit.report._json import SCHEMA, VERSION
 from jaxip.audit.report._published import ImageWitness, image_numbers
 from jaxip.audit.report._record import Stored, numbers, shown_constant
+from jaxip.audit.report._verdict import statement
 from jaxip.audit.target import Evaluator, Target
 
 RTOL = 1e-5  # of the stored numbers
@@ -181,6 +182,8 @@ def _replay_row(kept: _Kept, row, maps, called) -> tuple[str, list[str]]:
         faults.append(f"{title}: |e| = {found['norm_e']:.6g} is over the radius")
     if (row["lipschitz_margin"] or 0.0) < 0 or (shown or 0.0) > row["radius"]:
         faults.append(f"{title}: its Lipschitz constant is not of a witness up to this radius")
+    if row["statement"] != statement(audit["tolerance"], row["radius"], kept.norm):
+        faults.append(f"{title}: its statement is not that of the tolerance and the norm")
     if maps is not None and row["map"] in maps:
         spread = np.inf if row["spread"] is None else row["spread"]  # of equal calls
         allowed = (MAP_RTOL + SPREADS * spread) * length(at.clean)

@@ -34,12 +34,11 @@ def agrees(v, known):  # null in audit.json: not finite
 def numbers(row, a, s):
     place, image = f"m{a['maps'].index(row['map'])}_i{row['image']}", f"i{row['image']}"
     if "radius" not in row:  # the published test
-        data, moved, clean, out = (
-            s[f"{place}_q_{k}"] for k in ("data", "moved", "clean", "output")
-        )
-        size, change = norm(s[place + "_q_r"]), norm(out, clean)
-        found = {"norm_r": size, "norm_x": norm(s[image + "_x"]), "data_change": norm(moved, data)}
-        return found | {"distance": change, "ratio": over(change, size)}, [data, clean, moved, out]
+        keys = [f"{place}_q_{k}" for k in "r data moved clean output".split()]
+        r, data, moved, clean, out = (s[key] for key in keys)
+        found = {"norm_r": norm(r), "norm_x": norm(s[image + "_x"]), "distance": norm(out, clean)}
+        found |= {"data_change": norm(moved, data), "ratio": over(found["distance"], norm(r))}
+        return found, [data, clean, moved, out]
     at = lambda r: [s[f"{place}_r{a['radii'].index(r)}_{k}"] for k in ("e", "output")]
     size = lambda e: float(SIZES[a["norm"]["name"]](np.asarray(e, complex), a, s))
     y, clean, (e, out) = s[image + "_y"], s[place + "_clean"], at(row["radius"])
@@ -48,12 +47,8 @@ def numbers(row, a, s):
     change = found["change"] = over(norm(out, clean), norm(clean))
     if not row["under_floor"]:
         found["amplification"] = over(change, over(size(e), whole)) if change else 0.0
-    if image + "_x" in s:
-        x = s[image + "_x"]
-        found |= {
-            "error": over(norm(out, x), norm(x)),
-            "clean_error": over(norm(clean, x), norm(x)),
-        }
+    for key, v in (("error", out), ("clean_error", clean)) if image + "_x" in s else ():
+        found[key] = over(norm(v, s[image + "_x"]), norm(s[image + "_x"]))
     if row["lipschitz_radius"] is not None:
         e_, out_ = at(row["lipschitz_radius"])
         found["lipschitz"] = over(norm(out_, clean) - row["lipschitz_margin"], size(e_))
@@ -75,8 +70,8 @@ def main(folder):
             faults += [] if near and np.all(np.isfinite(answer) == at) else ["the map differs"]
         values = "  ".join(f"{k} {v:.5g}" for k, v in found.items())
         title = f"{row['map']}, image {row['image'] + 1}, {row.get('radius', 'published test')}"
-        print(f"{title}: {values}  {'; '.join(faults)}")
         wrong += bool(faults)
+        print(f"{title}: {values}  {'; '.join(faults)}")
     print("every number agrees with audit.json" if not wrong else f"{wrong} rows DIFFER")
     return 1 if wrong else 0
 
