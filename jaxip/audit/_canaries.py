@@ -27,7 +27,7 @@ RADIUS = 0.1
 
 
 class Canary(Module):
-    """`y -> gains * soft(y, threshold) + height * max(Re <gate, y - centre> - level, 0)`.
+    """`y -> gains * soft(y, threshold) + height * max(Re <gate, y - centre> - onset, 0)`.
 
     One class, so that one compiled program attacks the linear map (threshold 0, height 0), the
     dead zone and the gate.
@@ -37,13 +37,13 @@ class Canary(Module):
     threshold: Array
     gate: Array
     centre: Array
-    level: Array
+    onset: Array
     height: Array
 
     def __call__(self, y: Array) -> tuple[Array, Array]:
         size = modulus(y)
         kept = jnp.maximum(size - self.threshold, 0) / jnp.where(size > 0, size, 1)
-        opened = jnp.maximum(tree_vdot(self.gate, y - self.centre) - self.level, 0)
+        opened = jnp.maximum(tree_vdot(self.gate, y - self.centre) - self.onset, 0)
         return self.gains * kept * y, self.height * opened
 
 
@@ -109,9 +109,9 @@ def gate_canary(at: Setting):
     """A gate closed at y that opens half-way to the surface of the ball along one direction."""
     centre = jnp.zeros_like(at.y)
     gate = sphere(at.y, at.keep, generator(at.key))
-    level = at.slope(gate) / 2
-    map_ = _canary(at.y, at.keep, gate=gate, centre=centre, level=level, height=1.0)
-    return map_, centre, level
+    onset = at.slope(gate) / 2
+    map_ = _canary(at.y, at.keep, gate=gate, centre=centre, onset=onset, height=1.0)
+    return map_, centre, onset
 
 
 def direction_canary(at: Setting):
@@ -167,7 +167,7 @@ def run_canaries(
         scene = scene_of(
             target, centre, key=keys[2 * index + 1], level=level, norm=at.norm
         ).seen_by(keep=at.keep)
-        witness = chain(scene, (RADIUS,), attacks=attacks, leads=ONE_RADIUS)[0]
+        witness = chain(scene, (RADIUS,), attacks=attacks, outer=ONE_RADIUS)[0]
         score = witness.distance / worst
         scores.append(CanaryScore(name, score, REQUIRED[name], at.y.size, access))
     return tuple(scores)
@@ -184,7 +184,7 @@ def _canary(y: Array, keep: Array, **changes) -> Canary:
     zero = jnp.zeros((), keep.dtype)
     parts = {
         "gains": jnp.zeros_like(keep), "threshold": zero, "gate": jnp.zeros_like(y),
-        "centre": jnp.zeros_like(y), "level": zero, "height": zero,
+        "centre": jnp.zeros_like(y), "onset": zero, "height": zero,
     }  # fmt: skip
     for name, value in changes.items():
         parts[name] = jnp.asarray(value, parts[name].dtype)

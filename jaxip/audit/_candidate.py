@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from jaxip._arguments import check_floating, check_kind, check_tree
 from jaxip._types import PyTree
 from jaxip.audit._apgd import Ascent
 
@@ -25,6 +26,11 @@ class Candidate:
     origin: str = ""
     value: float = dataclasses.field(default=math.nan, init=False)
     stand_in: int = dataclasses.field(default=-1, init=False)
+
+    def __post_init__(self):
+        check_tree("point", self.point)
+        check_floating("point", self.point)
+        check_kind("origin", self.origin, str, "a name")
 
 
 def measured_candidate(point: PyTree, origin: str, value: float, stand_in: int = -1) -> Candidate:

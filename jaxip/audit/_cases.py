@@ -51,7 +51,7 @@ def with_others(case: Case, cases: Sequence[Case]) -> Case:
             e = other.witnesses[index].perturbation
             promise, calls = _promise(case, e)
             spent += calls
-            if not promise <= own.distance + max(0.0, own.surrogate_gap):
+            if not promise <= own.distance + max(0.0, own.stand_in_gap):
                 own = better(case.scene, own, _of_another(case, e, promise, other.name))
         witnesses[index] = own
     evaluations = case.scene.evaluate.calls

@@ -22,11 +22,11 @@ BROKEN = 3  # points that are no number, tried at each radius
 
 def hunt(
     scene: Scene, radii: Sequence[float], attacks: Sequence[AbstractAttack],
-    leads: Sequence[float],
+    outer: Sequence[float],
 ) -> tuple[Witness, ...]:  # fmt: skip
     """The worst witness at each radius, largest first.
 
-    Every attack goes down the chain: the largest radius times each of `leads`, where nothing is
+    Every attack goes down the chain: the largest radius times each of `outer`, where nothing is
     kept, then `radii`. What all of them returned is judged by the map, and the witness of a
     smaller radius counts for every larger one.
     Raises: ValueError where no attack gave a candidate.
@@ -38,7 +38,7 @@ def hunt(
         seeds = () if attack in ATTACKS else (place,)
         meter = Meter()
         seen = scene.seen_by(draw=generator(scene.key, *seeds), meter=meter)
-        flags += _hunted(attack, seen, radii, leads, found)
+        flags += _hunted(attack, seen, radii, outer, found)
         calls += meter.gradients
         if meter.gradients and not meter.alive:
             scene = scene.seen_by(access="box")
@@ -54,7 +54,7 @@ def hunt(
 
 
 def _hunted(
-    attack: AbstractAttack, scene: Scene, radii: list[float], leads: Sequence[float],
+    attack: AbstractAttack, scene: Scene, radii: list[float], outer: Sequence[float],
     found: dict[float, list[Candidate]],
 ) -> tuple[str, ...]:  # fmt: skip
     """Add what one attack finds down the chain; its flags."""
@@ -66,7 +66,7 @@ def _hunted(
         pass
     except Exception as error:
         meter.flag(f"{named(attack)} raised {in_one_line(error)}")
-    chain = [radii[-1] * lead for lead in sorted(leads, reverse=True)] + radii[::-1]
+    chain = [radii[-1] * factor for factor in sorted(outer, reverse=True)] + radii[::-1]
     carried: list[Candidate] = []
     own: dict[float, list[Candidate]] = {}
     for index, radius in enumerate(chain):
@@ -74,7 +74,7 @@ def _hunted(
         meter.limit = meter.spent + budget
         seen = scene.seen_by(carried=tuple(carried), found=tuple(found.get(radius, ())))
         carried = gathered(attack, seen, radius, budget)
-        if index >= len(leads):
+        if index >= len(outer):
             own[radius] = carried
     for radius, candidates in own.items():
         found[radius] += candidates + _broken(scene, radius)
@@ -87,10 +87,10 @@ def _broken(scene: Scene, radius: float) -> list[Candidate]:
     points = [p for p in scene.meter.broken if finite(p) and 0 < size(p) < math.inf]
     points = sorted(points, key=size)
     inner = [p for p in points if size(p) <= radius][:BROKEN]
-    outer = [scaled(radius / size(p), p) for p in points if size(p) > radius][:BROKEN]
+    beyond = [scaled(radius / size(p), p) for p in points if size(p) > radius][:BROKEN]
     index = -1 if scene.lead is None or scene.meter.answers else scene.lead.index
     named_so = "point that is no number"
-    return [measured_candidate(p, named_so, math.nan, index) for p in (*inner, *outer)]
+    return [measured_candidate(p, named_so, math.nan, index) for p in (*inner, *beyond)]
 
 
 def _best(

@@ -28,7 +28,7 @@ class Witness:
     - `clean`: f(y).
     - `winner`: the member of the ensemble that found it.
     - `stand_in`: the differentiable map on which it was found, "none" without one.
-    - `surrogate_gap`: what its search measured minus the distance; NaN where nothing was measured.
+    - `stand_in_gap`: what its search measured minus the distance; NaN where nothing was measured.
     - `trouble`: why the output is no number; one of the flags.
     - `flags`: words for the reader.
     - `calls`: of gradients, over the whole chain.
@@ -45,7 +45,7 @@ class Witness:
     clean: PyTree
     winner: str
     stand_in: str
-    surrogate_gap: float
+    stand_in_gap: float
     trouble: str = ""
     flags: tuple[str, ...] = ()
     calls: int = 0

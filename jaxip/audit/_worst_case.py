@@ -40,13 +40,13 @@ def worst_case(
     """
     check_positive("radius", radius)
     scene = scene_of(f, y, key=key, reference=reference, level=level, operator=operator, norm=norm)
-    return chain(scene, (radius,), attacks=attacks, leads=ONE_RADIUS)[-1]
+    return chain(scene, (radius,), attacks=attacks, outer=ONE_RADIUS)[-1]
 
 
 @door
 def chain(
     scene: Scene, radii: Sequence[float], *, attacks: Sequence[AbstractAttack] = ATTACKS,
-    leads: Sequence[float] = (2.0,),
+    outer: Sequence[float] = (2.0,),
 ) -> tuple[Witness, ...]:  # fmt: skip
     """`worst_case` for several radii at the price of one; the witnesses, largest radius first.
 
@@ -56,11 +56,13 @@ def chain(
     - `scene`: the map at the datum, from `scene_of`.
     - `radii`: positive, in the norm of the scene and the units of the data.
     - `attacks`: the ensemble. Default `ATTACKS`; `(*ATTACKS, Mine())` adds one of yours.
-    - `leads`: multiples of the largest radius that are attacked before it, and not kept. Default
+    - `outer`: multiples of the largest radius that are attacked before it, and not kept. Default
       its double: what is found in a larger ball is a start in the smaller.
     """
     if not len(radii):
         raise ValueError("radii must hold at least one radius")
     for radius in radii:
         check_positive("radii", radius)
-    return hunt(scene, radii, attacks, leads)
+    for factor in outer:
+        check_positive("outer", factor)
+    return hunt(scene, radii, attacks, outer)

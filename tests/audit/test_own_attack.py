@@ -106,8 +106,39 @@ def test_a_candidate_takes_no_value():
         audit.Candidate(np.ones(N), "liar", 1e9)
     claimed = audit.Candidate(RADIUS * np.eye(N)[0])
     object.__setattr__(claimed, "value", 1e9)
-    found = lies(claimed)
+    object.__setattr__(claimed, "stand_in", 99)
+    found = audit.worst_case(gain, Y, RADIUS, key=KEY, attacks=(Liar((claimed,)),))
     assert found.distance <= 2 * RADIUS * (1 + 1e-6)
+    assert np.isnan(found.stand_in_gap) and found.stand_in == "none"
+
+
+class Buffered(audit.AbstractAttack):
+    """One buffer for every point."""
+
+    def __call__(self, scene, radius, budget):
+        e = np.zeros(N)
+        for size in (1.0, 0.5, 0.0):
+            e[0] = size * radius
+            yield e
+
+
+def test_a_point_is_kept_as_it_was_returned():
+    found = audit.worst_case(gain, Y, RADIUS, key=KEY, attacks=(Buffered(),))
+    np.testing.assert_allclose(found.distance, 2 * RADIUS, rtol=1e-6)
+
+
+class Climbing(audit.AbstractAttack):
+    def __call__(self, scene, radius, budget):
+        return [scene.ascend(scene.random(radius), radius, budget).point]
+
+
+def test_an_attack_by_gradients_on_a_box_is_told_so():
+    box = lambda y: 2 * np.asarray(y)
+    found = audit.worst_case(box, Y, RADIUS, key=KEY, attacks=(*audit.ATTACKS, Climbing()))
+    assert any("Climbing raised ValueError: no stand-in leads" in flag for flag in found.flags)
+    found = audit.worst_case(gain, Y, RADIUS, key=KEY, attacks=(Climbing(),))
+    assert found.winner == "Climbing" and found.distance >= 1.99 * RADIUS
+    assert found.calls <= audit.LEVELS["quick"].calls + 2
 
 
 class Raising(audit.AbstractAttack):
@@ -189,9 +220,9 @@ def test_no_two_attacks_draw_the_same():
             return points[-1:]
 
     scene = audit.scene_of(gain, Y, key=KEY)
-    audit.chain(scene, (0.1,), attacks=(Drawing(0), Drawing(1)), leads=())
+    audit.chain(scene, (0.1,), attacks=(Drawing(0), Drawing(1)), outer=())
     assert not np.array_equal(points[0], points[1])
-    audit.chain(scene, (0.1,), attacks=(Drawing(0), Drawing(1)), leads=())
+    audit.chain(scene, (0.1,), attacks=(Drawing(0), Drawing(1)), outer=())
     np.testing.assert_array_equal(points[0], points[2])
 
 

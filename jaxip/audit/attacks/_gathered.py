@@ -14,6 +14,7 @@ from jaxip.audit._scene import Scene
 from jaxip.audit.attacks._attack import AbstractAttack, named
 from jaxip.audit.target import in_one_line, in_words
 
+OURS = "jaxip.audit."
 OUTSIDE = 100  # machine epsilons, over which a point is said to be outside
 
 
@@ -34,21 +35,24 @@ def gathered(attack: AbstractAttack, scene: Scene, radius: float, budget: int) -
 def _checked(item: Any, attack: AbstractAttack, scene: Scene, radius: float) -> Candidate | None:
     """The candidate, moved into the ball if need be; None where it is no perturbation."""
     name = named(attack)
-    given = item if isinstance(item, Candidate) else Candidate(item)
-    point = jax.tree.map(np.asarray, given.point)
+    given = item if isinstance(item, Candidate) else None
+    point = jax.tree.map(np.asarray, item if given is None else given.point)
     if not _fits(point, scene.y):
         scene.meter.flag(f"{name}: left out {in_words(point)}, for data {in_words(scene.y)}")
         return None
     if not finite(point):
         scene.meter.flag(f"{name}: left out a point that is not finite")
         return None
+    origin = name if given is None else given.origin or name
     inside = masked(scene.keep, point)
     rounding = OUTSIDE * epsilon(scene.y)
     astray = distance(point, inside) > rounding * length(point)
     if astray or not scene.norm.size(inside) <= radius * (1 + rounding):
         scene.meter.flag(f"{name}: a point outside was moved to the allowed ones")
-        return Candidate(scene.norm.project(inside, radius), given.origin or name)
-    return measured_candidate(inside, given.origin or name, given.value, given.stand_in)
+        return Candidate(scene.norm.project(inside, radius), origin)
+    if given is None or not type(attack).__module__.startswith(OURS):
+        return Candidate(inside, origin)  # a value that a user's attack claims is none
+    return measured_candidate(inside, origin, given.value, given.stand_in)
 
 
 def _fits(point: Any, y: Any) -> bool:

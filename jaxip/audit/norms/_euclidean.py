@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxip._arguments import check_floating
 from jaxip._checks import check_like, check_positive
 from jaxip._tree import tree_max, tree_norm, tree_scale
 from jaxip._types import PyTree
@@ -55,6 +56,7 @@ class WeightedL2Norm(AbstractPerturbationNorm):
     mark: ClassVar[str] = "_w"
 
     def __check_init__(self):
+        check_floating("weights", self.weights)
         for leaf in jax.tree.leaves(self.weights):
             check_positive("weights", leaf)
 

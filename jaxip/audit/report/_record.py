@@ -36,7 +36,7 @@ class Record:
     - `calls`, `evaluations`: of gradients and of the map, over all radii.
     - `winner`: the member of the ensemble that found the witness.
     - `stand_in`: the differentiable map on which it was found.
-    - `surrogate_gap`: stand-in minus map, relative to |f(y)|; None where nothing was measured.
+    - `stand_in_gap`: stand-in minus map, relative to |f(y)|; None where nothing was measured.
     - `access`: "gradient", or "box": searched by answers alone.
     - `strength`: the lowest score of the canaries attacked with that access.
     - `spread`: of equal calls, relative to |f(y)|.
@@ -67,7 +67,7 @@ class Record:
     evaluations: int
     winner: str
     stand_in: str
-    surrogate_gap: float | None
+    stand_in_gap: float | None
     access: str
     strength: float
     spread: float
@@ -131,7 +131,7 @@ def record(
         evaluations=witness.evaluations,
         winner=witness.winner,
         stand_in=witness.stand_in,
-        surrogate_gap=_finite(over(witness.surrogate_gap, clean)),
+        stand_in_gap=_finite(over(witness.stand_in_gap, clean)),
         access=witness.access,
         strength=strength,
         spread=over(spread, clean),

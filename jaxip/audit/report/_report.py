@@ -62,7 +62,11 @@ class Report:
     provenance: Mapping[str, Any]
 
     def rows(self, name: str, image: int = 0) -> tuple[Record, ...]:
-        """The records of one map at one image, smallest radius first."""
+        """The records of one map at one image, smallest radius first.
+
+        - `name`: of the map.
+        - `image`: the number of the datum, from 0.
+        """
         return tuple(r for r in self.records if r.map == name and r.image == image)
 
     def save(
@@ -70,8 +74,11 @@ class Report:
     ) -> pathlib.Path:
         """Write report.html, audit.json, witnesses.npz and verify.py into `folder`.
 
-        An interruption leaves nothing, or the old report. `figures(report)` gives data URIs;
-        default `jaxip.plotting.audit_figures`.
+        An interruption leaves nothing, or the old report.
+
+        - `folder`: is made; one of an earlier report is replaced.
+        - `figures`: `figures(report)` gives data URIs. Default `jaxip.plotting.audit_figures`.
+
         Raises: ValueError where `folder` holds anything that is not such a report; OSError where
         it cannot be written; `data.OutputError`, which says where the result is, where that shows
         only at the end, or no figure can be drawn.
@@ -87,7 +94,8 @@ class Report:
     ) -> tuple[Writers, Pictures]:
         """What `save` writes, for `OutputFolder.write`: what carries the numbers, then the page.
 
-        `beside` are further files that are written with them.
+        - `figures`: as for `save`.
+        - `beside`: names of further files that are written with them. Default none.
         """
         draw = _default_figures() if figures is None else figures
         text = {
@@ -107,6 +115,9 @@ class Report:
 @door
 def output_folder(folder: str | os.PathLike, beside: tuple[str, ...] = ()) -> OutputFolder:
     """The folder of a report, opened before an audit: what `Report.files` gives is written there.
+
+    - `folder`: is made; one of an earlier report is replaced.
+    - `beside`: names of further files that are written with the report. Default none.
 
     Raises: as `data.OutputFolder`.
     """

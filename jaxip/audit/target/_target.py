@@ -18,10 +18,13 @@ UNROLLED_STEPS = 40  # of a solver's stand-in, warm-started at the clean solutio
 class Target(eqx.Module):
     """A map `y -> x` under audit.
 
-    `evaluate` is what is judged: it alone gives reported numbers. Each of `gradients` is a
-    differentiable stand-in with the same inputs and outputs (the map itself, an unrolled solver,
-    a smoothed version), used only to find perturbations. `operator` restricts these to measured
-    entries. `upper` is a sound bound with `|evaluate(y + e) - evaluate(y)| <= upper |e|`.
+    - `evaluate`: what is judged: it alone gives reported numbers.
+    - `gradients`: differentiable stand-ins with the same inputs and outputs (the map itself, an
+      unrolled solver, a smoothed version), used only to find perturbations. Default none: a box.
+    - `operator`: from an image to y; perturbations stay on the entries that it measures. Default
+      every entry, or that of the audit.
+    - `upper`: a bound of yours, `|evaluate(y + e) - evaluate(y)|_2 <= upper |e|_2`, at least 0.
+      Default: none is known.
     """
 
     evaluate: Callable[[PyTree], PyTree]
