@@ -75,7 +75,10 @@ class Scene:
     meter: Meter = dataclasses.field(default_factory=Meter)
 
     def seen_by(self, **changes: Any) -> "Scene":
-        """The same scene as another attack, or the same at another radius, sees it."""
+        """The same scene as another attack, or the same at another radius, sees it.
+
+        - `changes`: fields by name.
+        """
         return dataclasses.replace(self, **changes)
 
     @property
@@ -89,7 +92,10 @@ class Scene:
         return self.meter.left
 
     def answer(self, e: PyTree) -> PyTree:
-        """f(y + e) as numpy arrays, NaN where the map gives no numbers; one call."""
+        """f(y + e) as numpy arrays, NaN where the map gives no numbers; one call.
+
+        - `e`: a perturbation, in the shapes and units of the data.
+        """
         self.meter.ask()
         output = self.evaluate(moved(self.y, e))
         if not finite(output):
@@ -97,14 +103,21 @@ class Scene:
         return output
 
     def value(self, e: PyTree) -> float:
-        """`|f(y + e) - goal|` in float64; NaN where the map gives no numbers; one call."""
+        """`|f(y + e) - goal|` in float64; NaN where the map gives no numbers; one call.
+
+        - `e`: a perturbation, in the shapes and units of the data.
+        """
         return distance(self.answer(e), self.goal)
 
     def ascend(self, start: PyTree, radius: float, num_steps: int = 1, **options: Any) -> Ascent:
-        """Projected ascent of the stand-in's distance in the ball: at most `num_steps` calls.
+        """Projected ascent of the stand-in's distance in the ball: `.point`, `.value`, `.gradient`.
 
-        `.point`, `.value` and `.gradient`. Options are `reference` (default the scene's, or the
-        stand-in's own clean answer), and `step` and `inertia` of the ascent.
+        - `start`: a perturbation, in the shapes and units of the data.
+        - `radius`: of the ball, positive.
+        - `num_steps`: gradient calls, fewer where the budget ends. Default 1: the value at `start`.
+        - `options`: `reference` (default that of the scene, or the stand-in's own clean answer),
+          `step` (default twice the radius) and `inertia` (default 0.75) of the ascent.
+
         Raises: ValueError where no stand-in leads.
         """
         num_steps = self.meter.climb(num_steps)
@@ -116,7 +129,10 @@ class Scene:
         return found
 
     def loss(self, reference: PyTree | None = None) -> Loss:
-        """The stand-in's distance from `reference` (default: as `ascend`)."""
+        """The stand-in's distance from a reference.
+
+        - `reference`: in the shapes of f(y). Default as in `ascend`.
+        """
         if self.lead is None:
             raise ValueError("no stand-in leads here: ask the map itself by scene.answer(e)")
         if reference is None:
@@ -125,16 +141,26 @@ class Scene:
         return Loss(g, self.y, reference, self.keep, self.norm)
 
     def random(self, radius: float) -> PyTree:
-        """A random perturbation of the size `radius`."""
+        """A random perturbation on the entries in `keep`.
+
+        - `radius`: its size, positive.
+        """
         return scaled(radius, self.norm.random(self.y, self.keep, self.draw))
 
     def at(self, direction: PyTree, radius: float) -> PyTree:
-        """The perturbation of the size `radius` along a direction, on the entries in `keep`."""
+        """The perturbation along a direction, on the entries in `keep`.
+
+        - `direction`: of any size, in the shapes of the data.
+        - `radius`: the size of the perturbation, positive.
+        """
         kept = jax.tree.map(lambda k, v: np.asarray(k) * np.asarray(v), self.keep, direction)
         return scaled(radius, self.norm.direction(kept))
 
     def stand_in(self, index: int) -> str:
-        """What a reader calls a stand-in of the target."""
+        """What a reader calls a stand-in of the target.
+
+        - `index`: its place, -1 for none.
+        """
         return stand_in_name(self.target, index)
 
 

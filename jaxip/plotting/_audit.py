@@ -22,6 +22,8 @@ def audit_figures(report: Report) -> dict[str, Any]:
     """The figures of a report: `errors` and `ratios` per image (SVG), `strips` per case (PNG).
 
     Errors are left out (None) where no truth is known.
+
+    - `report`: from `audit.run`.
     """
     count = 1 + max(row.image for row in report.records)
     known = report.records[0].error is not None
@@ -37,7 +39,11 @@ def audit_figures(report: Report) -> dict[str, Any]:
 @door
 @in_default_style
 def audit_errors(report: Report, image: int = 0) -> Figure:
-    """`|f(y+e) - x| / |x|` against `|e| / |y|`: worst found, random noise, and clean."""
+    """`|f(y+e) - x| / |x|` against `|e| / |y|`: worst found, random noise, and clean.
+
+    - `report`: from `audit.run`.
+    - `image`: the number of the datum, from 0.
+    """
     figure, axis = _axes()
     mark = report.norm.mark
     for index, name in enumerate(report.names):
@@ -58,7 +64,11 @@ def audit_errors(report: Report, image: int = 0) -> Figure:
 @door
 @in_default_style
 def audit_ratios(report: Report, image: int = 0) -> Figure:
-    """The amplification against `|e| / |y|`: worst found, random noise, and what is allowed."""
+    """The amplification against `|e| / |y|`: worst found, random noise, and what is allowed.
+
+    - `report`: from `audit.run`.
+    - `image`: the number of the datum, from 0.
+    """
     figure, axis = _axes()
     mark = report.norm.mark
     for index, name in enumerate(report.names):
@@ -86,6 +96,10 @@ def audit_strip(report: Report, name: str, image: int = 0) -> Figure:
 
     The window is that of x, or of f(y) where no truth is known. e and the difference are shown
     multiplied by a gain that stands in the title.
+
+    - `report`: from `audit.run`.
+    - `name`: of the map.
+    - `image`: the number of the datum, from 0.
     """
     place, last = f"m{report.names.index(name)}_i{image}", len(report.radii) - 1
     clean = report.arrays[f"{place}_clean"]
@@ -109,7 +123,10 @@ def audit_strip(report: Report, name: str, image: int = 0) -> Figure:
 
 @in_default_style
 def svg_uri(figure: Figure) -> str:
-    """The figure as an SVG data URI."""
+    """The figure as an SVG data URI.
+
+    - `figure`: of matplotlib.
+    """
     stream = io.BytesIO()
     figure.savefig(stream, format="svg", metadata={"Date": None})
     return _uri("image/svg+xml", stream)
@@ -118,7 +135,10 @@ def svg_uri(figure: Figure) -> str:
 @door
 @in_default_style
 def png_uri(figure: Figure) -> str:
-    """The figure as a PNG data URI."""
+    """The figure as a PNG data URI.
+
+    - `figure`: of matplotlib.
+    """
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=110)
     return _uri("image/png", stream)

@@ -34,7 +34,7 @@ class GradientAscent(AbstractAttack):
     name: ClassVar[str] = "gradient ascent"
 
     def allowance(self, scene: Scene) -> int:
-        """What the choice of the stand-in took is of this budget, and one call for its g(y)."""
+        # the choice of the stand-in is paid for here, with one call for its g(y)
         spent = 0 if scene.lead is None else scene.lead.calls
         return scene.level.calls - spent - 1
 

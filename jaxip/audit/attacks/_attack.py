@@ -32,16 +32,26 @@ class AbstractAttack(Module):
         """
 
     def prepared(self, scene: Scene, radii: Sequence[float]) -> "AbstractAttack":
-        """The attack with what does not depend on the radius, for half of its budget at most."""
+        """The attack with what does not depend on the radius, for half of its budget at most.
+
+        - `scene`: the map at the datum, before any radius.
+        - `radii`: those to come, smallest first, in the units of the data.
+        """
         del scene, radii
         return self
 
     def allowance(self, scene: Scene) -> int:
-        """Calls that it may make over all radii; default those of the level."""
+        """Calls that it may make over all radii; default those of the level.
+
+        - `scene`: the map at the datum.
+        """
         return scene.level.calls
 
     def remarks(self, scene: Scene) -> tuple[str, ...]:
-        """Flags of its search, once it is over; `scene.meter` has the counts."""
+        """Flags of its search, once it is over.
+
+        - `scene`: the map at the datum; `scene.meter` has the counts.
+        """
         del scene
         return ()
 

@@ -20,7 +20,10 @@ from jaxip.audit.norms._norm import (
 
 
 class LInfNorm(AbstractPerturbationNorm):
-    """`max |e_i|`, the modulus of complex entries."""
+    """`max |e_i|`, the modulus of complex entries.
+
+    A random e has every entry of modulus 1, with a random sign or phase.
+    """
 
     name: ClassVar[str] = "l-infinity"
     mark: ClassVar[str] = "_inf"
@@ -38,7 +41,6 @@ class LInfNorm(AbstractPerturbationNorm):
         return unit_entries(gradient)
 
     def random(self, y: PyTree, keep: PyTree, draw: np.random.Generator) -> PyTree:
-        """Every entry of modulus 1, with a random sign or phase."""
         return unit_entries(gaussian(y, keep, draw))
 
     def reach(self, keep: PyTree) -> float:
@@ -49,7 +51,10 @@ class LInfNorm(AbstractPerturbationNorm):
 
 
 class L1Norm(AbstractPerturbationNorm):
-    """`sum |e_i|`: the worst case of a convex loss has one entry."""
+    """`sum |e_i|`: the worst case of a convex loss has one entry.
+
+    A random e has random signs or phases, and moduli that are exponential and scaled to the sum 1.
+    """
 
     name: ClassVar[str] = "l1"
     mark: ClassVar[str] = "_1"
@@ -58,9 +63,9 @@ class L1Norm(AbstractPerturbationNorm):
         return float(sum(np.sum(np.abs(wide(v))) for v in jax.tree.leaves(e)))
 
     def project(self, e: PyTree, radius: Any) -> PyTree:
-        """By soft thresholding; the threshold from the sorted moduli (Duchi et al. 2008)."""
         sizes = moduli(e)
         xp = sizes.__array_namespace__()
+        # soft thresholding; the threshold from the sorted moduli: Duchi et al. (2008)
         ordered = xp.flip(xp.sort(sizes))
         excess = xp.cumsum(ordered) - radius
         ranks = xp.arange(1, sizes.size + 1).astype(sizes.dtype)
@@ -76,7 +81,6 @@ class L1Norm(AbstractPerturbationNorm):
         return times(xp.arange(sizes.size) == xp.argmax(sizes), unit_entries(gradient))
 
     def random(self, y: PyTree, keep: PyTree, draw: np.random.Generator) -> PyTree:
-        """Random signs or phases, with moduli that are exponential and scaled to the sum 1."""
         signs = unit_entries(gaussian(y, keep, draw))
         drawn = jax.tree.map(lambda v: v * draw.exponential(size=v.shape), signs)
         return jax.tree.map(lambda v, s: v.astype(s.dtype), normalised(drawn, self.size), signs)
@@ -94,7 +98,8 @@ class L1Norm(AbstractPerturbationNorm):
 class SparseNorm(AbstractPerturbationNorm):
     """`|e|_2` where at most `entries` entries are not 0, else inf: few detectors, few samples.
 
-    Its ball is not convex. Radii are relative to `|y|_2`.
+    Its ball is not convex. Radii are relative to `|y|_2`. A random e is Gaussian on a random set
+    of entries.
 
     - `entries`: how many entries may be perturbed, at least 1; of all arrays of the data together.
     """
@@ -120,7 +125,6 @@ class SparseNorm(AbstractPerturbationNorm):
         return length(y)
 
     def random(self, y: PyTree, keep: PyTree, draw: np.random.Generator) -> PyTree:
-        """A random set of entries, Gaussian there."""
         places = np.flatnonzero(moduli(jax.tree.map(np.asarray, keep)))
         chosen = np.zeros(sum(np.size(v) for v in jax.tree.leaves(y)))
         chosen[draw.choice(places, min(self.entries, places.size), replace=False)] = 1

@@ -25,30 +25,54 @@ class AbstractPerturbationNorm(Module):
 
     @abc.abstractmethod
     def size(self, e: PyTree) -> float:
-        """`s(e)` in float64 with numpy; inf where no multiple of e is allowed."""
+        """`s(e)` in float64 with numpy; inf where no multiple of e is allowed.
+
+        - `e`: a perturbation, in the shapes and units of the data.
+        """
 
     @abc.abstractmethod
     def project(self, e: PyTree, radius: Any) -> PyTree:
-        """The point of `s <= radius` nearest to e."""
+        """The point of `s <= radius` nearest to e.
+
+        - `e`: a perturbation, in the shapes and units of the data.
+        - `radius`: positive, in units of `size`.
+        """
 
     @abc.abstractmethod
     def steepest(self, gradient: PyTree) -> PyTree:
-        """The maximiser of `Re <gradient, e>` over `s(e) <= 1`; 0 for the gradient 0."""
+        """The maximiser of `Re <gradient, e>` over `s(e) <= 1`; 0 for the gradient 0.
+
+        - `gradient`: in the shapes of the data.
+        """
 
     @abc.abstractmethod
     def random(self, y: PyTree, keep: PyTree, draw: np.random.Generator) -> PyTree:
-        """A random e of the shapes of y with `s(e) = 1`, on the entries in `keep`."""
+        """A random e of the shapes of y with `s(e) = 1`, on the entries in `keep`.
+
+        - `y`: the data, of which shapes and dtypes count.
+        - `keep`: 1 where e may act, else 0, in the shapes of y.
+        - `draw`: where the random numbers are from.
+        """
 
     @abc.abstractmethod
     def reach(self, keep: PyTree) -> float:
-        """The least c with `|e|_2 <= c s(e)` for all e on the entries in `keep`."""
+        """The least c with `|e|_2 <= c s(e)` for all e on the entries in `keep`.
+
+        - `keep`: 1 where e may act, else 0, in the shapes of the data.
+        """
 
     def direction(self, e: PyTree) -> PyTree:
-        """The allowed point of size 1 that is most like e; 0 for `e = 0`."""
+        """The allowed point of size 1 that is most like e; 0 for `e = 0`.
+
+        - `e`: a perturbation of any size, in the shapes of the data.
+        """
         return normalised(e, self.size)
 
     def whole(self, y: PyTree) -> float:
-        """The size of the data, which radii are relative to."""
+        """The size of the data, which radii are relative to.
+
+        - `y`: the data.
+        """
         return self.size(y)
 
     def few_entries(self) -> int:
@@ -56,16 +80,25 @@ class AbstractPerturbationNorm(Module):
         return 0
 
     def largest_entries(self, keep: PyTree) -> PyTree | None:
-        """For each entry the largest `|e_i|` over `s(e) <= 1`; None where this is not known."""
+        """For each entry the largest `|e_i|` over `s(e) <= 1`; None where this is not known.
+
+        - `keep`: 1 where e may act, else 0, in the shapes of the data.
+        """
         del keep
         return None
 
     def check_data(self, y: PyTree) -> None:
-        """Raises: ValueError where this is no norm for data like y."""
+        """Raises: ValueError where this is no norm for data like y.
+
+        - `y`: the data.
+        """
         del y
 
     def resized(self, array: Any) -> "AbstractPerturbationNorm":
-        """The norm like this one for one array of another shape."""
+        """The norm like this one for one array of another shape.
+
+        - `array`: of which the shape counts.
+        """
         del array
         return self
 
