@@ -26,7 +26,7 @@ from jaxip.audit.report import (
     record,
     stored,
 )
-from jaxip.audit.target import ROUNDING, Bound, bound_of
+from jaxip.audit.target import ROUNDING, Bound, bound_of, stand_ins_of
 
 
 class Case(NamedTuple):
@@ -173,7 +173,9 @@ def _promise(case: Case, e) -> tuple[float, int]:
     if case.witnesses[0].access == "box":
         return float("inf"), 0
     scene = case.scene
-    loss = Loss(scene.target.gradients[0], scene.y, scene.evaluate.clean, scene.keep, scene.norm)
+    loss = Loss(
+        stand_ins_of(scene.target)[0], scene.y, scene.evaluate.clean, scene.keep, scene.norm
+    )
     try:
         found = ascend(loss, radius=1.0, start=e, num_steps=1)
     except Exception:  # a stand-in that cannot be differentiated: the map itself is asked

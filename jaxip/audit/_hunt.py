@@ -14,7 +14,7 @@ from jaxip.audit._candidate import BudgetSpent, Candidate, Meter, measured_candi
 from jaxip.audit._scene import Lead, Scene
 from jaxip.audit._witness import Witness, judged, severity
 from jaxip.audit.attacks import ATTACKS, AbstractAttack, gathered, named
-from jaxip.audit.target import SEEN, in_one_line, in_words, target_without, unseen
+from jaxip.audit.target import SEEN, in_one_line, in_words, stand_ins_of, target_without, unseen
 
 PILOT_STEPS = 16  # on each of several stand-ins, before one of them gets the budget
 BROKEN = 3  # points that are no number, tried at each radius
@@ -123,7 +123,7 @@ def _led(scene: Scene, radii: list[float]) -> tuple[Scene, int, tuple[str, ...]]
     pilots = _pilots(scene, usable, radii[-1]) if len(usable) > 1 else ()
     index = list(usable)[int(np.argmax([p.value for p in pilots]))] if pilots else min(usable)
     calls, missed = calls + PILOT_STEPS * len(pilots), 0.0
-    chosen = scene.target.gradients[index]
+    chosen = stand_ins_of(scene.target)[index]
     if chosen is scene.target.evaluate:
         calls += 1
         loss = _loss(scene, index, usable[index])
@@ -142,7 +142,7 @@ def _first_calls(scene: Scene) -> tuple[dict[int, PyTree], int, tuple[str, ...]]
     calls = 0
     flags: tuple[str, ...] = ()
     clean, zero = scene.evaluate.clean, scaled(0.0, scene.y)
-    for index in range(len(scene.target.gradients)):
+    for index in range(len(stand_ins_of(scene.target))):
         name = scene.stand_in(index)
         try:
             loss = _loss(scene, index, clean)
@@ -172,5 +172,5 @@ def _pilots(scene: Scene, usable: dict[int, PyTree], radius: float) -> tuple[Can
 
 
 def _loss(scene: Scene, index: int, reference: PyTree) -> Loss:
-    g = scene.target.gradients[index]
+    g = stand_ins_of(scene.target)[index]
     return Loss(g, scene.y, reference, scene.keep, scene.norm)

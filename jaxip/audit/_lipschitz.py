@@ -37,7 +37,7 @@ class LipschitzBound(NamedTuple):
 @door
 def local_lipschitz(
     f: Any, y: PyTree, radius: float, *, key: PRNGKeyArray, level: str = "quick",
-    operator: Any = None, norm: AbstractPerturbationNorm | None = None,
+    norm: AbstractPerturbationNorm | None = None,
     attacks: Sequence[AbstractAttack] = ATTACKS,
 ) -> LipschitzBound:  # fmt: skip
     """The largest ratio `|f(y + e) - f(y)| / |e|` found at radii up to `radius`.
@@ -46,17 +46,16 @@ def local_lipschitz(
     the unit roundoff of the data: below, the difference is rounding error. Twice u |f| is taken
     off the numerator for the rounding of the two outputs. Parameters as `worst_case`.
 
-    - `f`: a map `y -> image`, a `Target`, or a solver with `unrolled(n)` and `warm(y0)`.
+    - `f`: a map `y -> image`, a solver with `unrolled(n)` and `warm(y0)`, or a `Target`.
     - `y`: the data, an array or a tree of arrays, floating point and finite.
     - `radius`: the largest size of e, positive, in the units of y.
     - `key`: a key such as `jax.random.key(0)`.
     - `level`: quick, standard or full. Default quick, 300 calls in all.
-    - `operator`: from an image to y; e stays on the entries that it measures. Default every entry.
     - `norm`: what `|e|` is. Default `L2Norm()`.
     - `attacks`: the ensemble. Default `ATTACKS`.
     """
     check_positive("radius", radius)
-    scene = scene_of(f, y, key=key, level=level, operator=operator, norm=norm)
+    scene = scene_of(f, y, key=key, level=level, norm=norm)
     u, whole = epsilon(y) / 2, scene.norm.whole(y)
     floor = ROUNDING * u * whole
     if not radius >= floor:

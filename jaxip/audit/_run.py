@@ -28,7 +28,7 @@ from jaxip.audit.report import (
     hash_map,
     published_test,
 )
-from jaxip.audit.target import Evaluator, Target, check_image, measured
+from jaxip.audit.target import Evaluator, Target, check_image, measured, with_operator
 from jaxip.operators import AbstractLinearOperator
 
 Progress = Callable[[str, float], Any]
@@ -156,17 +156,12 @@ def _opened(name: str, image: int, function: Any, y, x, A) -> _Opened:
 
 def _attacked(one: _Opened, plan: Plan) -> Case:
     scene = scene_of(
-        one.given, one.y, key=jax.random.fold_in(plan.keys[0], one.image), level=plan.level,
-        operator=_operator(one.given, plan.A), norm=plan.norm, evaluate=one.evaluate,
+        with_operator(one.given, plan.A), one.y, level=plan.level, norm=plan.norm,
+        key=jax.random.fold_in(plan.keys[0], one.image), evaluate=one.evaluate,
     )  # fmt: skip
     size = plan.norm.whole(one.y)
     witnesses = chain(scene, [r * size for r in plan.radii], attacks=plan.attacks)
     return Case(one.name, one.image, scene, one.x, witnesses, one.given)
-
-
-def _operator(function: Any, A: AbstractLinearOperator) -> Any:
-    own = function.operator if isinstance(function, Target) else None
-    return A if own is None else own
 
 
 def _canaries(cases: list[Case], plan: Plan) -> tuple[CanaryScore, ...]:

@@ -15,7 +15,15 @@ from jaxip.audit._apgd import Ascent, Loss, ascend
 from jaxip.audit._arrays import distance, finite, generator, moved, scaled
 from jaxip.audit._candidate import Candidate, Level, Meter, level_named
 from jaxip.audit.norms import AbstractPerturbationNorm, L2Norm
-from jaxip.audit.target import Evaluator, Target, as_target, in_words, measured, stand_in_name
+from jaxip.audit.target import (
+    Evaluator,
+    Target,
+    as_target,
+    in_words,
+    measured,
+    stand_in_name,
+    stand_ins_of,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +57,6 @@ class Scene:
     - `norm`: how large a perturbation is.
     - `level`: the budget of each attack.
     - `key`: of all random numbers.
-    - `operator`: from an image to data, None where it is not known.
     - `access`: "gradient", or "box" where no gradient leads, or none that can be trusted.
     - `lead`: the stand-in that can be asked by `ascend`; None where there is none.
     - `draw`: the random numbers of this attack.
@@ -66,7 +73,6 @@ class Scene:
     norm: AbstractPerturbationNorm
     level: Level
     key: PRNGKeyArray
-    operator: Any = None
     access: str = "gradient"
     lead: Lead | None = None
     draw: np.random.Generator = dataclasses.field(default_factory=np.random.default_rng)
@@ -80,6 +86,11 @@ class Scene:
         - `changes`: fields by name.
         """
         return dataclasses.replace(self, **changes)
+
+    @property
+    def operator(self) -> Any:
+        """From an image to the data; None where it is not known."""
+        return self.target.operator
 
     @property
     def goal(self) -> PyTree:
@@ -137,7 +148,7 @@ class Scene:
             raise ValueError("no stand-in leads here: ask the map itself by scene.answer(e)")
         if reference is None:
             reference = self.lead.clean if self.reference is None else self.reference
-        g = self.target.gradients[self.lead.index]
+        g = stand_ins_of(self.target)[self.lead.index]
         return Loss(g, self.y, reference, self.keep, self.norm)
 
     def random(self, radius: float) -> PyTree:
@@ -167,20 +178,19 @@ class Scene:
 @door
 def scene_of(
     f: Any, y: PyTree, *, key: PRNGKeyArray, reference: PyTree | None = None,
-    level: str = "quick", operator: Any = None, norm: AbstractPerturbationNorm | None = None,
+    level: str = "quick", norm: AbstractPerturbationNorm | None = None,
     evaluate: Evaluator | None = None,
 ) -> Scene:  # fmt: skip
     """The scene of a map at a datum: what `chain` attacks.
 
-    - `f`: a map `y -> image`, a `Target`, or a solver with `unrolled(n)` and `warm(y0)`.
+    - `f`: a map `y -> image`, a solver with `unrolled(n)` and `warm(y0)`, or a `Target`, which may
+      hold the operator from an image to y: perturbations stay on the entries that it measures.
     - `y`: the data, an array or a tree of arrays, floating point and finite.
     - `key`: a key such as `jax.random.key(0)`; equal keys give equal attacks.
     - `reference`: what the distance is measured from, of the shapes of f(y). Default f(y)
       itself (stability); the true image gives the error.
     - `level`: the budget of each attack: quick (300 calls, seconds), standard (1,000), full
       (20,000). Default quick.
-    - `operator`: from an image to y; perturbations stay on the entries that it measures, and A f(y)
-      is a direction to try. Default that of the target, or every entry.
     - `norm`: the size of a perturbation, such as `LInfNorm()`. Default `L2Norm()`, the energy of
       the data.
     - `evaluate`: the map as it is judged, where it has been called already.
@@ -191,12 +201,9 @@ def scene_of(
     norm = L2Norm() if norm is None else norm
     norm.check_data(y)
     budget, target = level_named(level), as_target(f, y)
-    operator = target.operator if operator is None else operator
     evaluate = Evaluator(target.evaluate, y) if evaluate is None else evaluate
     if reference is not None and not same_shapes(reference, evaluate.clean):
         gives = in_words(evaluate.clean)
         raise ValueError(f"reference is {in_words(reference)}, but the map gives {gives}")
-    keep = measured(operator, y)
-    return Scene(
-        target, evaluate, y, keep, reference, norm, budget, key, operator, draw=generator(key)
-    )
+    keep = measured(target.operator, y)
+    return Scene(target, evaluate, y, keep, reference, norm, budget, key, draw=generator(key))

@@ -18,14 +18,15 @@ ONE_RADIUS = (8.0, 4.0, 2.0)  # larger radii, from which a single one is warm-st
 @door
 def worst_case(
     f: Any, y: PyTree, radius: float, *, key: PRNGKeyArray, reference: PyTree | None = None,
-    level: str = "quick", operator: Any = None, norm: AbstractPerturbationNorm | None = None,
+    level: str = "quick", norm: AbstractPerturbationNorm | None = None,
     attacks: Sequence[AbstractAttack] = ATTACKS,
 ) -> Witness:  # fmt: skip
     """The largest `|f(y + e) - reference|` found with `|e| <= radius`.
 
     A lower bound of the maximum, with its witness.
 
-    - `f`: a map `y -> image`, a `Target`, or a solver with `unrolled(n)` and `warm(y0)`.
+    - `f`: a map `y -> image`, a solver with `unrolled(n)` and `warm(y0)`, or a `Target`:
+      `Target(f, operator=A)` keeps e on the entries that A measures.
     - `y`: the data, an array or a tree of arrays, floating point and finite.
     - `radius`: the largest size of e in `norm`, positive, in the units of y.
     - `key`: a key such as `jax.random.key(0)`; equal keys give equal attacks.
@@ -33,13 +34,11 @@ def worst_case(
       itself (stability); the true image gives the error.
     - `level`: the budget of each attack: quick (300 calls, seconds), standard (1,000), full
       (20,000). Default quick.
-    - `operator`: from an image to y; e stays on the entries that it measures. Default that of the
-      target, or every entry.
     - `norm`: the size of e, such as `LInfNorm()`. Default `L2Norm()`, the energy of the data.
     - `attacks`: the ensemble. Default `ATTACKS`; `(*ATTACKS, Mine())` adds one of yours.
     """
     check_positive("radius", radius)
-    scene = scene_of(f, y, key=key, reference=reference, level=level, operator=operator, norm=norm)
+    scene = scene_of(f, y, key=key, reference=reference, level=level, norm=norm)
     return chain(scene, (radius,), attacks=attacks, outer=ONE_RADIUS)[-1]
 
 

@@ -93,7 +93,7 @@ def test_zero_filling_reaches_its_norm_on_measured_entries(getkey):
     mask = np.random.default_rng(0).random((24, 16)) < 0.4
     A = SubsampledFourier(jnp.asarray(mask, float))
     y = A @ jnp.asarray(_complex(np.random.default_rng(1), 24, 16), A.in_structure().dtype)
-    attack = audit.worst_case(A.H, y, 0.05, key=getkey(), operator=A)
+    attack = audit.worst_case(audit.Target(A.H, operator=A), y, 0.05, key=getkey())
     assert attack.distance >= 0.99 * 0.05
     assert not np.any(attack.perturbation[~mask])
 

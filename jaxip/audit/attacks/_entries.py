@@ -94,7 +94,7 @@ def _places(scene: Scene, h: float) -> np.ndarray:
     for _ in range(SKETCHES):
         signs = LInfNorm().random(scene.y, scene.keep, scene.draw)
         value, column = _slope(scene, scaled(h / length(signs), signs))
-        diagonal += value * (np.conj(_flat(signs)) * _flat(column)).real
+        diagonal += value * np.real(np.conj(_flat(signs)) * _flat(column))
     return places[np.argsort(-diagonal[places], kind="stable")[:TRIED]]
 
 

@@ -13,4 +13,6 @@ from jaxip.audit.target._target import Target as Target
 from jaxip.audit.target._target import as_target as as_target
 from jaxip.audit.target._target import measured as measured
 from jaxip.audit.target._target import stand_in_name as stand_in_name
+from jaxip.audit.target._target import stand_ins_of as stand_ins_of
 from jaxip.audit.target._target import target_without as target_without
+from jaxip.audit.target._target import with_operator as with_operator
