@@ -235,3 +235,25 @@ def test_directions_of_my_own():
     assert "my direction" in found.winner
     known = 50 * 0.1 * RADIUS * np.linalg.norm(way)
     np.testing.assert_allclose(found.distance, known, rtol=1e-3)
+
+
+class InImages(audit.AbstractAttack):
+    """`A r` for random images r: a perturbation that a change of the image could make."""
+
+    def __call__(self, scene, radius, budget):
+        image = scene.operator.in_structure()
+        for _ in range(3):
+            r = scene.draw.standard_normal(image.shape)
+            yield scene.at(scene.operator.mv(jnp.asarray(r, image.dtype)), radius)
+
+
+def test_an_attack_in_the_image_domain():
+    """What it finds is in the range of A, for a map that sees all of the data."""
+    A = operators.Matrix(jnp.asarray(RNG.standard_normal((N, 5))))
+    target = audit.Target(gain, operator=A)
+    found = audit.worst_case(target, Y, RADIUS, key=KEY, attacks=(InImages(),))
+    basis = np.linalg.qr(np.asarray(A.matrix))[0]
+    np.testing.assert_allclose(
+        basis @ (basis.T @ found.perturbation), found.perturbation, atol=1e-6
+    )
+    np.testing.assert_allclose(found.distance, 2 * RADIUS, rtol=1e-5)

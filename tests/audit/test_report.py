@@ -260,7 +260,11 @@ NORMS = {
 }
 
 
-@pytest.mark.parametrize("name", NORMS)
+# compiled anew for each: the others with -m deep
+FURTHER = [pytest.param(name, marks=pytest.mark.deep) for name in NORMS if name != "l-infinity"]
+
+
+@pytest.mark.parametrize("name", ["l-infinity", *FURTHER])
 def test_a_report_in_another_norm(setting, tmp_path, name):
     """Its statement, replay and verify are in that norm, and so is the bound."""
     maps, A, image, y = setting
