@@ -28,8 +28,8 @@ class AbstractAttack(Module):
         - `scene`: the map at the datum, with counted doors to it; `scene.carried` is what this
           attack returned at the radius before, a larger one.
         - `radius`: the largest size, in the units of the data.
-        - `budget`: calls of `scene.answer` and gradient calls of `scene.ascend` that it may make, and
-          how many of what it returns are tried.
+        - `budget`: calls of `scene.answer` and gradient calls of `scene.ascend` that it may make,
+          and how many of what it returns are tried.
         """
 
     def prepared(self, scene: Scene, radii: Sequence[float]) -> "AbstractAttack":
