@@ -175,8 +175,13 @@ VALUES = {
     "D_": matrix, "thresholds": lambda: jnp.ones(2), "steps": lambda: jnp.ones(2),
     "correlation": 0.2, "in_shape": lambda: (N,), "out_shape": (3,),
     "order": 2, "null_space": null_space, "mu": delta, "index": 0,
+    "scene": lambda: audit.scene_of(keep, drawn(3), key=key()), "entries": 2,
+    "point": lambda: drawn(3),
     "distance": 1e-6, "structure": lambda: jax.ShapeDtypeStruct((N,), float),
 }  # fmt: skip
+
+# of attacks in another norm
+IN_A_NORM = {"norm": audit.LInfNorm, "attacks": lambda: audit.ATTACKS}
 
 # optional parameters that are given, so as to be broken
 OPTIONS = {

@@ -7,9 +7,9 @@ import jax
 import numpy as np
 
 from jaxip._types import PRNGKeyArray, PyTree
-from jaxip.audit._answers import Evaluator, in_one_line
-from jaxip.audit._noise import distance, finite, generator, moved, norm, scaled, sphere
-from jaxip.audit._target import Target
+from jaxip.audit._arrays import distance, finite, generator, length, moved, scaled, sphere
+from jaxip.audit.target._answers import Evaluator, in_one_line
+from jaxip.audit.target._target import Target
 from jaxip.operators import AbstractLinearOperator, FunctionOperator
 
 LINEAR = 1_000  # machine epsilons, of |A| |u|, that a linear map may miss linearity by
@@ -80,20 +80,20 @@ def _tried(evaluate: Evaluator, y: PyTree, upper: float, witnesses, key) -> tupl
 
     f(0) = 0 and `f(a u + b v) = a f(u) + b f(v)`, at sizes from 1e-3 to 1e3 |y|.
     """
-    draw, size, allowed = generator(key), norm(y), LINEAR * evaluate.epsilon
+    draw, size, allowed = generator(key), length(y), LINEAR * evaluate.epsilon
     everywhere = jax.tree.map(lambda v: np.ones(np.shape(v)), y)
     random = [scaled(c * (size or 1.0), sphere(y, everywhere, draw)) for c in (1.0, 1e-3, 1e3, 1.0)]
     points = [y, *witnesses, *random]
     pairs = [(1.0, y, 1.0, e) for e in witnesses]
     pairs += [(0.7, u, -1.3, v) for u, v in zip(points, points[1:], strict=False)]
-    if not norm(evaluate(scaled(0.0, y))) <= allowed * upper * size:
+    if not length(evaluate(scaled(0.0, y))) <= allowed * upper * size:
         return "f(0) is not 0", 0.0
-    gain = max(norm(evaluate(u)) / (norm(u) or 1.0) for u in points)
+    gain = max(length(evaluate(u)) / (length(u) or 1.0) for u in points)
     for a, u, b, v in pairs:
         left = evaluate(moved(scaled(a, u), scaled(b, v)))
         right = moved(scaled(a, evaluate(u)), scaled(b, evaluate(v)))
         miss = distance(left, right)
-        most = max(upper, gain) * (abs(a) * norm(u) + abs(b) * norm(v))
+        most = max(upper, gain) * (abs(a) * length(u) + abs(b) * length(v))
         if not (finite(left) and miss <= allowed * most):
             return f"f is not linear: f(a u + b v) is {miss:.2g} off a f(u) + b f(v)", gain
     return "", gain

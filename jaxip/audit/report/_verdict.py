@@ -3,7 +3,8 @@
 import math
 from typing import NamedTuple
 
-from jaxip.audit._bounds import Bound
+from jaxip.audit.norms import AbstractPerturbationNorm
+from jaxip.audit.target import Bound
 
 WORDS = (
     "unstable", "certified", "inconclusive", "not finite", "raised", "answers differ",
@@ -13,24 +14,34 @@ ACCESS = {"gradient": "", "box": " by answers alone"}
 
 
 class Verdict(NamedTuple):
-    """One word about `statement` for one map at one datum; `detail` holds the numbers behind it."""
+    """One word about `statement` for one map at one datum; `detail` holds the numbers behind it.
+
+    - `map`, `image`: the name of the map, and the number of the datum from 0.
+    - `radius`: relative to |y| in the norm of the audit.
+    - `word`: one of those that `judge` explains.
+    - `statement`: the inequality that the word is about.
+    - `detail`: the numbers behind it, and flags.
+    - `clean_error`: `|f(y) - x| / |x|`, nan without x.
+    """
 
     map: str
     image: int
-    radius: float  # relative to |y|
+    radius: float
     word: str
     statement: str
     detail: str
-    clean_error: float  # |f(y) - x| / |x|, nan without x
+    clean_error: float
 
     def __str__(self) -> str:
         """One line: the word never stands without its statement."""
         return f"{self.map}, image {self.image + 1}: {self.word}: {self.statement}. {self.detail}"
 
 
-def statement(tolerance: float, radius: float) -> str:
+def statement(tolerance: float, radius: float, norm: AbstractPerturbationNorm) -> str:
     """The statement that every verdict is about; `radius` is relative to |y|."""
-    return f"|f(y+e) - f(y)| <= {tolerance:g} (|e|/|y|) |f(y)| for all |e| <= {radius:g} |y|"
+    e, y = f"|e|{norm.mark}", f"|y|{norm.mark}"
+    ball = f"{e} <= {radius:g} {y}{norm.clause()}"
+    return f"|f(y+e) - f(y)| <= {tolerance:g} ({e}/{y}) |f(y)| for all {ball}"
 
 
 def amplification(distance: float, e: float, y: float, clean: float) -> float:
@@ -56,7 +67,7 @@ class Evidence(NamedTuple):
 
 def judge(
     *, name: str, image: int, radius: float, tolerance: float, evidence: Evidence,
-    clean_error: float, flags: tuple[str, ...],
+    clean_error: float, flags: tuple[str, ...], norm: AbstractPerturbationNorm,
 ) -> Verdict:  # fmt: skip
     """The verdict from the evidence up to this radius.
 
@@ -69,7 +80,7 @@ def judge(
     word, detail = _word(evidence, tolerance)
     for flag in (*_remarks(evidence, word), *flags):
         detail += f"; {flag}"
-    said = statement(tolerance, radius)
+    said = statement(tolerance, radius, norm)
     return Verdict(name, image, radius, word, said, detail, clean_error)
 
 

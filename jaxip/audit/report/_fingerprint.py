@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip.audit._parts import Parts, walk
+from jaxip.audit.report._parts import Parts, walk
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 

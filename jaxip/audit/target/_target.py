@@ -18,14 +18,18 @@ UNROLLED_STEPS = 40  # of a solver's stand-in, warm-started at the clean solutio
 class Target(eqx.Module):
     """A map `y -> x` under audit.
 
-    `evaluate` is what is judged: it alone gives reported numbers. Each of `gradients` is a
-    differentiable stand-in with the same inputs and outputs (the map itself, an unrolled solver,
-    a smoothed version), used only to find perturbations. `operator` restricts these to measured
-    entries. `upper` is a sound bound with `|evaluate(y + e) - evaluate(y)| <= upper |e|`.
+    - `evaluate`: what is judged: it alone gives reported numbers.
+    - `gradients`: differentiable stand-ins with the same inputs and outputs (the map itself, an
+      unrolled solver, a smoothed version), used only to find perturbations. Default those that
+      `evaluate` has: itself, or the steps of a solver. `()` makes it a box.
+    - `operator`: from an image to y; perturbations stay on the entries that it measures. Default
+      every entry, or that of the audit.
+    - `upper`: a bound of yours, `|evaluate(y + e) - evaluate(y)|_2 <= upper |e|_2`, at least 0.
+      Default: none is known.
     """
 
     evaluate: Callable[[PyTree], PyTree]
-    gradients: tuple[Callable[[PyTree], PyTree], ...] = ()
+    gradients: tuple[Callable[[PyTree], PyTree], ...] | None = None
     operator: Any = None
     upper: float | None = eqx.field(static=True, default=None)
 
@@ -55,26 +59,42 @@ class HasStandIns(Protocol):
 
 
 def as_target(function: Any, y: PyTree) -> Target:
-    """The Target of anything callable; a solver's stand-ins are 40 steps from its solution at y."""
-    if isinstance(function, Target):
+    """The Target of anything callable, with stand-ins; a solver's are 40 steps from its solution
+    at y."""
+    if not isinstance(function, Target):
+        check_callable("f", function, "a map y -> image")
+        function = Target(function)
+    if function.gradients is not None:
         return function
-    check_callable("f", function, "a map y -> image")
-    if isinstance(function, SolverLike):
-        return Target(function, _stand_ins(function, y))
-    return Target(function, (function,))
+    f = function.evaluate
+    stand_ins = _stand_ins(f, y) if isinstance(f, SolverLike) else (f,)
+    return Target(f, stand_ins, function.operator, function.upper)
 
 
 def target_without(target: Target, stand_in: Callable) -> Target:
     """The same target, its attack not led by `stand_in`."""
-    others = tuple(g for g in target.gradients if g is not stand_in)
+    others = tuple(g for g in stand_ins_of(target) if g is not stand_in)
     return Target(target.evaluate, others, target.operator, target.upper)
+
+
+def stand_ins_of(target: Target) -> tuple[Callable[[PyTree], PyTree], ...]:
+    """The stand-ins that are known."""
+    return () if target.gradients is None else target.gradients
+
+
+def with_operator(function: Any, operator: Any) -> Target:
+    """The target of a map, perturbed where this operator measures unless it has its own."""
+    target = function if isinstance(function, Target) else Target(function)
+    if target.operator is not None:
+        return target
+    return Target(target.evaluate, target.gradients, operator, target.upper)
 
 
 def stand_in_name(target: Target, index: int) -> str:
     """What a reader calls the stand-in: 'the map itself', or its number and class."""
     if index < 0:
         return "none"
-    chosen = target.gradients[index]
+    chosen = stand_ins_of(target)[index]
     if chosen is target.evaluate:
         return "the map itself"
     return getattr(chosen, "label", f"stand-in {index + 1} ({type(chosen).__name__})")

@@ -11,8 +11,8 @@ import numpy as np
 from jaxip._checks import describe, same_shapes
 from jaxip._numerics import epsilon
 from jaxip._types import PyTree, Structure
-from jaxip.audit._noise import distance, finite, norm
-from jaxip.audit._target import SolverLike
+from jaxip.audit._arrays import distance, finite, length
+from jaxip.audit.target._target import SolverLike
 
 REPEATS = 4  # equal calls at the clean data
 ROUNDING = 100  # roundoffs of |f(y)| (or |y|) under which a difference is no difference
@@ -69,7 +69,7 @@ class Evaluator:
     @property
     def floor(self) -> float:
         """A change of the answer below this is rounding."""
-        return ROUNDING * self.epsilon / 2 * norm(self.clean)
+        return ROUNDING * self.epsilon / 2 * length(self.clean)
 
     @property
     def stochastic(self) -> bool:
@@ -121,7 +121,7 @@ class Evaluator:
         except Exception:
             self.feed = self._box_feed(y)
             return False
-        near = self.epsilon**0.5 * norm(plain)
+        near = self.epsilon**0.5 * length(plain)
         if same_shapes(answer, plain) and distance(answer, plain) <= near:
             self.compiled, self.clean = True, answer
             return True

@@ -3,7 +3,11 @@
 from typing import Any
 
 NUMBER = (int, float)
-HEAD = {"arrays": dict, "hashes": dict, "maps": list, "radii": list, "records": list}
+HEAD = {
+    "arrays": dict, "hashes": dict, "maps": list, "radii": list, "records": list, "norm": dict,
+    "published": list, "tolerance": NUMBER,
+}  # fmt: skip
+NORM = {"name": str}
 HASHES = {"operator": dict, "data": str, "maps": dict}
 MAP = {"map": str, "weights": str, "not hashed": list}
 ROW = {
@@ -11,15 +15,23 @@ ROW = {
     "image": int,
     "radius": NUMBER,
     "under_floor": bool,
+    "statement": str,
     "spread": (*NUMBER, type(None)),
 } | dict.fromkeys(("norm_e", "norm_y", "norm_clean", "change"), (*NUMBER, type(None)))
-ROW |= dict.fromkeys(("amplification", "error", "clean_error"), (*NUMBER, type(None)))
+ROW |= dict.fromkeys(
+    ("amplification", "error", "clean_error", "lipschitz", "lipschitz_radius", "lipschitz_margin"),
+    (*NUMBER, type(None)),
+)
+IMAGE_ROW = {"map": str, "image": int, "reason": str} | dict.fromkeys(
+    ("norm_r", "norm_x", "data_change", "distance", "ratio"), (*NUMBER, type(None))
+)
 
 
 def check_form(audit: Any) -> None:
     """Raises: ValueError, in one line, where a part is missing or another kind of thing."""
     _check("audit.json", audit, HEAD)
     _check("hashes", audit["hashes"], HASHES)
+    _check("norm", audit["norm"], NORM)
     hashes = audit["hashes"]
     for name, known in (("the operator", hashes["operator"]), *hashes["maps"].items()):
         _check(f"hashes of {name}", known, MAP)
@@ -31,6 +43,12 @@ def check_form(audit: Any) -> None:
             raise ValueError(f"record {place + 1}: its map or radius is not in the head")
         if row["image"] < 0:
             raise ValueError(f"record {place + 1}: image is {row['image']}")
+        if row["lipschitz_radius"] is not None and row["lipschitz_radius"] not in audit["radii"]:
+            raise ValueError(f"record {place + 1}: lipschitz_radius is not in the head")
+    for place, row in enumerate(audit["published"]):
+        _check(f"published row {place + 1}", row, IMAGE_ROW)
+        if row["map"] not in audit["maps"]:
+            raise ValueError(f"published row {place + 1}: its map is not in the head")
 
 
 def _check(name: str, value: Any, form: dict[str, Any]) -> None:
