@@ -49,9 +49,7 @@ def as_json(report: Any, files: tuple[str, ...] = FILES) -> str:
     return "{\n" + ",\n".join([*lines, f'"records": [\n{rows}\n]']) + "\n}\n"
 
 
-def limits(
-    norm: AbstractPerturbationNorm, canaries: tuple[CanaryScore, ...]
-) -> tuple[str, ...]:
+def limits(norm: AbstractPerturbationNorm, canaries: tuple[CanaryScore, ...]) -> tuple[str, ...]:
     """What an audit in this norm cannot see."""
     gates = [c.size for c in canaries if c.name == "hard gate"]
     return (
