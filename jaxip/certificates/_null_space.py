@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxip._checks import check_positive
 from jaxip._signature import door
+from jaxip._types import Float, Int
 from jaxip.certificates._constant import Constant, assumed
 from jaxip.certificates._instance import OUT
 
@@ -58,8 +59,8 @@ class NullSpace:
 @door
 def null_space(
     delta: Constant | float,
-    sparsities: int | Sequence[int],
-    weights: Sequence[float] | None = None,
+    sparsities: int | Sequence[int] | Int[np.ndarray, " levels"],
+    weights: Sequence[float] | Float[np.ndarray, " levels"] | None = None,
 ) -> NullSpace:
     """The property from the isometry constant delta of orders `2 sparsities`, r levels.
 
@@ -99,7 +100,10 @@ def null_space(
 
 
 @door
-def isometry_limit(sparsities: Sequence[int], weights: Sequence[float]) -> float:
+def isometry_limit(
+    sparsities: Sequence[int] | Int[np.ndarray, " levels"],
+    weights: Sequence[float] | Float[np.ndarray, " levels"],
+) -> float:
     """`1 / sqrt((sqrt(kappa) + sqrt(r)/4)^2 + 1)`: below it `null_space` has an answer.
 
     - `sparsities`: the `s_k`, positive, one a level.

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxip._checks import check_nonnegative
 from jaxip._signature import door
-from jaxip._types import Array, Inexact, Int
+from jaxip._types import Array, Float, Inexact, Int
 from jaxip.certificates._constant import Constant, weakest
 from jaxip.certificates._instance import OUT
 from jaxip.certificates._null_space import NullSpace
@@ -81,9 +81,9 @@ def recovery(null_space: NullSpace) -> Recovery:
 @door
 def best_term_error(
     x: Inexact[Array | np.ndarray, "..."],
-    sparsities: int | Sequence[int],
+    sparsities: int | Sequence[int] | Int[np.ndarray, " levels"],
     level_map: Int[np.ndarray, "..."] | None = None,
-    weights: Sequence[float] | None = None,
+    weights: Sequence[float] | Float[np.ndarray, " levels"] | None = None,
 ) -> float:
     """`sigma(x)`: the least `|x - t|_(1,w)` over the t with `sparsities[k]` entries of level k.
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxip._arguments import as_count
 from jaxip._checks import check_nonnegative
 from jaxip._signature import door
-from jaxip._types import Array, Float, Inexact, Int, PRNGKeyArray
+from jaxip._types import Array, Float, Inexact, Int, Numeric, PRNGKeyArray
 from jaxip.operators.sampling._sampling import as_mask, sample_count, uniforms
 
 
@@ -15,7 +15,7 @@ from jaxip.operators.sampling._sampling import as_mask, sample_count, uniforms
 def das_fourier(
     shape: tuple[int, int],
     fraction: float,
-    sparsities: Sequence[float] | np.ndarray,
+    sparsities: Sequence[float] | Numeric[np.ndarray, " levels"],
     *,
     key: PRNGKeyArray,
 ) -> Float[Array, "n n"]:
@@ -44,7 +44,7 @@ def das_fourier(
 def das_walsh(
     shape: tuple[int, int],
     fraction: float,
-    sparsities: Sequence[float] | np.ndarray,
+    sparsities: Sequence[float] | Numeric[np.ndarray, " levels"],
     *,
     key: PRNGKeyArray,
 ) -> Float[Array, "n n"]:
@@ -129,7 +129,7 @@ def local_sparsities(
 
 @door
 def sparsity_weights(
-    sparsities: Sequence[float] | np.ndarray, level_map: Int[np.ndarray, "..."]
+    sparsities: Sequence[float] | Numeric[np.ndarray, " levels"], level_map: Int[np.ndarray, "..."]
 ) -> np.ndarray:
     """`w = sqrt(s / s_j)` on level j, `s = sum_j s_j`, for each coefficient (an empty s_j is 1).
 
