@@ -49,7 +49,10 @@ def matvec_error(op: AbstractLinearOperator, size: Scalar, unit: float) -> Scala
 
 @door
 def is_enclosed(op: AbstractLinearOperator) -> bool:
-    """Whether the operator states a rounding constant (static)."""
+    """Whether an operator states a rounding constant (static).
+
+    - `op`: the operator.
+    """
     return math.isfinite(op.rounding())
 
 

@@ -37,7 +37,7 @@ class AbstractFidelity(Module):
         """`prox_{step phi*}(v)`; the data enter by `v = z + step (A x - y)`."""
 
     def violation(self, n: Scalar) -> Scalar:
-        """How far n lies outside the domain of phi, in the units of y."""
+        """How far `n` lies outside the domain of phi, in the units of y; 0 where phi is finite."""
         return jnp.zeros_like(n)
 
     def best_scale(self, inner: Scalar, n: Scalar, most: Scalar) -> Scalar:
@@ -53,7 +53,7 @@ class AbstractFidelity(Module):
         return jnp.minimum(most, scale)
 
     def dual_of(self, r: PyTree) -> PyTree:
-        """A dual in the direction of the residual: a (sub)gradient of phi there."""
+        """A dual in the direction of the residual `r`: a (sub)gradient of phi there."""
         size = tree_norm(r)
         slope = jax.grad(lambda n: self.value(n).astype(n.dtype))(size)
         return tree_scale(slope / jnp.where(size > 0, size, 1), r)
@@ -68,7 +68,7 @@ class AbstractFidelity(Module):
         return type(self).residual_bound is AbstractFidelity.residual_bound
 
     def dual_size(self, n: Scalar, most: Scalar) -> Scalar:
-        """A guess at `|z*|`, where `most` scales `dual_of(-y)`, of norm n, to feasibility."""
+        """A guess at `|z*|`, where `most` scales `dual_of(-y)`, of norm `n`, to feasibility."""
         return n * jnp.minimum(1, most)
 
     def is_sound(self) -> Flag:
@@ -128,7 +128,10 @@ class Norm(AbstractFidelity):
 
 
 class Ball(AbstractFidelity):
-    """`phi = 0` for `n <= radius`, else inf."""
+    """`phi = 0` for `n <= radius`, else inf.
+
+    - `radius`: not negative, in the units of y: the norm of its noise.
+    """
 
     radius: Scalar = eqx.field(converter=number("radius"))
 

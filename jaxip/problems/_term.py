@@ -36,7 +36,7 @@ class Term(Module):
         return Scaled(self.functional, self.weight)
 
     def check(self, unknown: Structure) -> None:
-        """Raises: ValueError where the functional does not fit `D x`, or x where there is no D."""
+        """Raises: ValueError where the functional does not fit `D x`, x as the `unknown` is."""
         out = unknown if self.D is None else self.D.out_structure()
         g = self.functional
         if isinstance(g, L1) and hasattr(out, "shape") and not fits(g.weights.shape, out.shape):
@@ -51,7 +51,7 @@ class Term(Module):
     def coefficients(
         self, x: PyTree, op: AbstractLinearOperator | None
     ) -> list[tuple[Array, AbstractLinearOperator | None]]:
-        """The moduli that the weights multiply, each with the operator that gave them.
+        """The moduli at `x` that the weights multiply, each with the operator that gave them.
 
         `op` is that of the unknown itself, where there is no D.
         """
@@ -63,5 +63,5 @@ class Term(Module):
         return [(g.sizes(parts), None if isinstance(g, GroupL2) else op)]
 
     def multiplied(self, factors: PyTree) -> "Term":
-        """The term with its weights multiplied."""
+        """The term with its weights times `factors`."""
         return Term(self.functional.multiplied(factors), self.D, self.weight)

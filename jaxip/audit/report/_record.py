@@ -29,8 +29,9 @@ class Record:
       which the local Lipschitz constant is not under; None where rounding hides it.
     - `lipschitz_radius`: the radius of that witness.
     - `lipschitz_margin`: what is taken off for rounding, and for what equal calls differ by.
-    - `noise_change`, `noise_largest`: mean and largest change under random noise of the same size.
-    - `noise_quantile`: 95 %, None where the draws are too few to know it.
+    - `noise_change`: the mean change under random noise of the same size.
+    - `noise_quantile`: its 95 % quantile, None where the draws are too few to know it.
+    - `noise_largest`: the largest of these changes.
     - `noise_error`: mean error under that noise, None without x.
     - `noise_draws`: how many.
     - `calls`, `evaluations`: of gradients and of the map, over all radii.
