@@ -184,7 +184,7 @@ def problem_of(kind: str, A: Liar, parameter, D):
     """The problem of this kind for A."""
     if kind == "TV":
         norm = functionals.GroupL2()
-        return problems.AnalysisLasso(shaped(A), parameter, D, norm=norm)
+        return problems.Lasso(shaped(A), parameter, D=D, norm=norm)
     if kind == "TGV":
         return problems.TGV(shaped(A), parameter, 2 * parameter)
     return getattr(problems, kind)(A, parameter)

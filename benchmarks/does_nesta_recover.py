@@ -32,7 +32,11 @@ def instance(size: int):
     A = operators.SubsampledFourier(mask)
     e = A.mask * jax.random.normal(jax.random.key(1), image.shape, complex)
     e *= NOISE * jnp.linalg.norm(A @ image) / jnp.linalg.norm(e)
-    return problems.TVQCBP(A, float(jnp.linalg.norm(e))), A @ image + e, image
+    return (
+        problems.TV(A, 1.0, fidelity=problems.Ball(float(jnp.linalg.norm(e)))),
+        A @ image + e,
+        image,
+    )
 
 
 def errors(problem, y, image, inner_steps: int, r: float) -> np.ndarray:

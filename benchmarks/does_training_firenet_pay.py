@@ -104,7 +104,7 @@ def amplification(net, A, batch) -> list[float]:
     found = []
     for y in batch[1][:3]:
         radius = RADIUS * float(jnp.linalg.norm(y))
-        attack = audit.worst_case(net, y, radius, key=jax.random.key(7), operator=A)
+        attack = audit.worst_case(audit.Target(net, operator=A), y, radius, key=jax.random.key(7))
         found.append(round(float(attack.ratio), 3))
     return found
 

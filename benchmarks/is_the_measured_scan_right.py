@@ -107,7 +107,7 @@ def solve_all_shifts(A, y):
     W = operators.UndecimatedWavelet(A.in_structure().shape, "db2", 4)
     depth = 5 - np.maximum(W.level_map(), 1)
     norm = functionals.L1(jnp.asarray(2.0**-depth, jnp.float32))
-    return ip.solve(problems.AnalysisLasso(A, WEIGHT, W, norm=norm), y, gap=1e-3, max_steps=1000)
+    return ip.solve(problems.Lasso(A, WEIGHT, D=W, norm=norm), y, gap=1e-3, max_steps=1000)
 
 
 def sigpy_python():

@@ -96,7 +96,7 @@ def per_check(problem) -> tuple[int, int]:
     A constraint moves x first; under an analysis operator the duals are moved, and one is solved
     for.
     """
-    if isinstance(problem, ip.problems.AbstractAnalysis):
+    if not problem.direct:
         return (1, 5)
     return (3, 4) if problem.constrained else (1, 2)
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxip._types import PyTree, Structure
+from jaxip._types import AnyTree, Like, PyTree, Structure
 
 
 def check_input(name: str, structure: Structure, value: PyTree) -> PyTree:
@@ -64,7 +64,7 @@ def _way_out(array, declared) -> str:
     return "; a real operator takes a real array"
 
 
-def _wrong_tree(name: str, structure: Structure, value: PyTree) -> Exception:
+def _wrong_tree(name: str, structure: Structure, value: AnyTree) -> Exception:
     want, leaves = describe(structure), jax.tree.leaves(value)
     if not leaves or not all(isinstance(v, jax.Array | np.ndarray | np.generic) for v in leaves):
         return TypeError(f"{name} takes {want}, but got {type(value).__name__}, no array")
@@ -90,7 +90,7 @@ def shown(value) -> str:
     return " ".join(repr(value).split())[:60]
 
 
-def describe(structure: Structure) -> str:
+def describe(structure: Like) -> str:
     """A structure in words, as in `complex64[8, 8]`."""
     return ", ".join(_leaf(leaf) for leaf in jax.tree.leaves(structure))
 
@@ -99,7 +99,7 @@ def _leaf(leaf) -> str:
     return f"{leaf.dtype.name}{list(leaf.shape)}"
 
 
-def same_shapes(a: Structure, b: Structure) -> bool:
+def same_shapes(a: Like, b: Like) -> bool:
     """Whether two structures have the same tree and shapes (dtypes may differ)."""
     if jax.tree.structure(a) != jax.tree.structure(b):
         return False
@@ -107,7 +107,7 @@ def same_shapes(a: Structure, b: Structure) -> bool:
     return all(tuple(v.shape) == tuple(w.shape) for v, w in pairs)
 
 
-def check_like(name: str, value: PyTree, like: Structure) -> None:
+def check_like(name: str, value: Like, like: Like) -> None:
     """ValueError where the tree or a shape is another: broadcasting would hide it."""
     if not same_shapes(value, like):
         raise ValueError(f"{name} takes {describe(like)}, but got {describe(value)}")
@@ -188,6 +188,11 @@ def as_integers(name: str, values) -> tuple[int, ...]:
     except TypeError:
         got = shown(values)
         raise TypeError(f"{name} takes integers such as (64, 64), but got {got}") from None
+
+
+def as_dtype(dtype) -> np.dtype | None:
+    """One name for each dtype: `float`, `jnp.float64` and "float64" are one key of a cache."""
+    return None if dtype is None else np.dtype(dtype)
 
 
 def as_array(name: str, value) -> jax.Array:

@@ -19,6 +19,8 @@ def abs2(z: Array) -> Array:
     """`|z|^2 = re^2 + im^2`, smooth at 0.
 
     `abs(z)**2` has a wrong second derivative where `z == 0` (zero-filled k-space).
+
+    - `z`: real or complex, of any shape; the result is real.
     """
     if jnp.iscomplexobj(z):
         return z.real**2 + z.imag**2
@@ -180,8 +182,13 @@ def gradient(function: Callable, argnums: int | tuple[int, ...] = 0, *, has_aux:
     """`d f / d re + i d f / d im`: the direction of steepest ascent of a real-valued `function`.
 
     `jax.grad` returns the conjugate of this for complex arguments; handing that to an ascent or to
-    optax diverges. Integer leaves and static leaves are passed through untouched.
-    Returns the gradient, or `(gradient, aux)` with `has_aux`.
+    optax diverges. Returns a function of the same arguments.
+
+    - `function`: to one real number; its arguments are trees of floating or complex arrays, as
+      `jax.grad` takes them.
+    - `argnums`: places of the arguments in which it is taken; several give a tuple.
+    - `has_aux`: True where `function` gives `(value, aux)`: then so does the result,
+      `(gradient, aux)`.
     """
     evaluate = value_and_gradient(function, argnums, has_aux=has_aux)
 
@@ -196,7 +203,12 @@ def gradient(function: Callable, argnums: int | tuple[int, ...] = 0, *, has_aux:
 def value_and_gradient(
     function: Callable, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
 ):
-    """`(f, gradient f)` with the convention of `gradient`."""
+    """`(f, gradient f)` with the convention of `gradient`.
+
+    - `function`, `argnums`: as of `gradient`.
+    - `has_aux`: True where `function` gives `(value, aux)`: then the result is
+      `((f, aux), gradient f)`.
+    """
     evaluate = jax.value_and_grad(function, argnums, has_aux=has_aux)
 
     def ascent(*args, **kwargs):

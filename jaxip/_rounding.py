@@ -29,6 +29,13 @@ def pairwise_sum(x: Array) -> Scalar:
     return flat[0]
 
 
+def total(terms: Array, unit: float) -> Scalar:
+    """`sum terms` of nonnegative terms, from above (4 roundings granted to each) but for unit 0."""
+    if unit == 0:
+        return jnp.sum(terms)
+    return pairwise_sum(terms) * (1 + gamma(levels(terms) + 8))
+
+
 def levels(x: Array) -> int:
     """Depth of the binary tree of `pairwise_sum`."""
     return max(x.size - 1, 0).bit_length()

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._numerics import abs2, inexact, planes_of, power_of_two, scaled
-from jaxip._types import Array, Flag, PyTree, Scalar, Structure
+from jaxip._types import AnyTree, Array, Flag, Like, PyTree, Scalar, Structure
 
 
 def tree_vdot(a: PyTree, b: PyTree) -> Scalar:
@@ -70,12 +70,12 @@ def tree_where(flag: Flag, a: PyTree, b: PyTree) -> PyTree:
     return jax.tree.map(lambda v, w: jnp.where(flag, v, w), a, b)
 
 
-def tree_zeros(structure: Structure) -> PyTree:
+def tree_zeros(structure: Like) -> PyTree:
     """Zeros with the shapes and dtypes of `structure` (arrays or ShapeDtypeStructs)."""
     return jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), structure)
 
 
-def tree_size(tree: PyTree) -> int:
+def tree_size(tree: Like) -> int:
     """Number of real coordinates (a complex entry counts twice)."""
     leaves = jax.tree.leaves(tree)
     return sum(int(np.prod(v.shape)) * (2 if _is_complex(v) else 1) for v in leaves)
@@ -109,28 +109,28 @@ def from_real(vector: Array, structure: Structure) -> PyTree:
     return jax.tree.unflatten(treedef, built)
 
 
-def structure_of(tree: PyTree) -> Structure:
+def structure_of(tree: Like) -> Structure:
     """The shapes and dtypes of a tree."""
     return jax.tree.map(lambda v: jax.ShapeDtypeStruct(jnp.shape(v), jnp.result_type(v)), tree)
 
 
-def with_precision(tree: PyTree, like: PyTree) -> PyTree:
+def with_precision(tree: AnyTree, like: Like) -> AnyTree:
     """Cast the inexact arrays of `tree` to the precision of the arrays in `like`."""
     wide = jnp.finfo(jnp.result_type(*jax.tree.leaves(like))).bits == 64
     return to_float64(tree) if wide else to_float32(tree)
 
 
-def to_float64(tree: PyTree) -> PyTree:
+def to_float64(tree: AnyTree) -> AnyTree:
     """Floating and complex arrays as float64 and complex128 (exact)."""
     return _cast(tree, jnp.float64, jnp.complex128)
 
 
-def to_float32(tree: PyTree) -> PyTree:
+def to_float32(tree: AnyTree) -> AnyTree:
     """Floating and complex arrays as float32 and complex64 (rounded)."""
     return _cast(tree, jnp.float32, jnp.complex64)
 
 
-def _cast(tree: PyTree, real, cplx) -> PyTree:
+def _cast(tree: AnyTree, real, cplx) -> AnyTree:
     def cast(leaf):
         if not isinstance(leaf, jax.Array | np.ndarray):
             return leaf

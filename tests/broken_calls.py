@@ -31,8 +31,8 @@ RESULTS = {  # what functions return, and users do not make
     "certificates.OptimalMap", "certificates.Recovery", "certificates.SolutionCondition",
     "interop.HostOperator", "testing.Row", "testing.Table", "training.Run",
     "solvers.implicit_residual", "solvers.derivative_report", "audit.CanaryScore",
-    "audit.LipschitzBound", "audit.QAscent", "audit.Record", "audit.Replay", "audit.Report",
-    "audit.Verdict", "audit.Attack",
+    "audit.LipschitzBound", "audit.QPath", "audit.Record", "audit.Replay", "audit.Report",
+    "audit.Verdict", "audit.Witness", "audit.ImageRecord", "audit.Scene",
 }  # fmt: skip
 ELSEWHERE = {  # these need an operator of another package: tests/interop refuses theirs
     "interop.from_pylops", "interop.from_scico", "interop.from_sigpy", "interop.from_deepinv",
@@ -50,6 +50,9 @@ ALLOWED = {  # what is called broken, and is legal here
     ("functionals.project_l2_ball", "x: empty"): EMPTY,
     ("functionals.shrink_l2", "x: empty"): EMPTY,
     ("functionals.project_box", "x and lower swapped"): "a number is an array, bounds may be one",
+    ("audit.GradientAscent", "starts: empty"): "a random start alone",
+    ("audit.Directions", "points: empty"): "no direction",
+    ("audit.chain", "outer: empty"): "no larger radius comes first",
     ("testing.check_map", "y: another shape"): "refused by the map, in its words",
     ("interop.from_functions", "in_shape: empty"): "refused by the function, in its words",
     ("training.fit", "net: an array"): "refused by the loss, in its words",
@@ -194,9 +197,11 @@ def _is_legal(function, name: str, label: str, values: dict) -> bool:
 
 
 def _annotation(function, name: str):
+    """What the parameter says; the field of its name, where a converter leaves that open."""
+    stated = _parameters(function)[name].annotation
     fields = dataclasses.fields(function) if dataclasses.is_dataclass(function) else ()
-    stated = {field.name: field.type for field in fields}
-    return stated.get(name, _parameters(function)[name].annotation)
+    loose = stated in (typing.Any, inspect.Parameter.empty)
+    return {field.name: field.type for field in fields}.get(name, stated) if loose else stated
 
 
 def _family(value) -> type:

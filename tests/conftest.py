@@ -6,6 +6,11 @@ import pathlib
 import jax
 import pytest
 
+if os.environ.get("JAXIP_TEST_TYPES", "0") == "1":
+    import typed
+
+    typed.install()
+
 X64 = os.environ.get("JAXIP_TEST_X64", "1") == "1"
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 4)

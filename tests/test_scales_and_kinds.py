@@ -218,7 +218,11 @@ def test_more_steps_are_no_new_program():
 SLIPS = [
     (ValueError, "FISTA needs at most 1", lambda p: ip.solve(p, Y, solver=solvers.FISTA(10.0))),
     (ValueError, "ISTA needs at most 2", lambda p: ip.solve(p, Y, solver=solvers.ISTA(10.0))),
-    (TypeError, "CondatVu needs an AnalysisLasso, but", solvers.CondatVu.for_problem),
+    (
+        TypeError,
+        "CondatVu needs a squared data term and a penalty of D x, as in TV, but",
+        solvers.CondatVu.for_problem,
+    ),
     (TypeError, "solver takes a solver", lambda p: ip.solve(p, Y, solver=solvers.FISTA)),
     (TypeError, "solver takes a solver", lambda p: ip.solve(p, Y, solver="fista")),
     (TypeError, "A takes an operator", lambda p: problems.Lasso(jnp.eye(4), 0.1)),

@@ -6,6 +6,7 @@ A value that is called makes the argument; `None` leaves a default parameter out
 import jax.numpy as jnp
 import numpy as np
 from valid_values import (
+    IN_A_NORM,
     N,
     analysis,
     constrained,
@@ -21,7 +22,16 @@ from valid_values import (
     weights_file,
 )
 
-from jaxip import certificates, functionals, networks, operators, solvers, unrolled
+from jaxip import (
+    audit,
+    certificates,
+    functionals,
+    networks,
+    operators,
+    problems,
+    solvers,
+    unrolled,
+)
 
 
 def _fan():
@@ -56,10 +66,14 @@ CALLS = {
     "operators.image_shape": {"name": "A"},
     "operators.check_operator": {"name": "A"},
     "functionals.GroupL2": {"weight": 1.0},
+    "problems.Lasso": {"norm": functionals.L1}, "problems.SRLasso": {"norm": functionals.L1},
+    "problems.QCBP": {"norm": functionals.L1},
+    "problems.TV": {"fidelity": problems.Norm}, "problems.TGV": {"fidelity": problems.Norm},
+    "problems.WaveletTV": {"fidelity": problems.Norm},
+    "problems.Problem": {
+        "fidelity": problems.Norm, "terms": lambda: problems.Term(functionals.L1()),
+    },
     "functionals.group_soft_threshold": {"x": lambda: drawn(2, N)},
-    "problems.AnalysisLasso": {"norm": lambda: functionals.GroupL2()},
-    "problems.AnalysisSRLasso": {"norm": lambda: functionals.GroupL2()},
-    "problems.AnalysisQCBP": {"norm": lambda: functionals.GroupL2()},
     "solvers.CondatVu.for_problem": {"problem": analysis},
     "solvers.NESTA.for_problem": {"problem": constrained, "norm": 2.0},
     "solvers.DiagonalPDHG": {"tau": lambda: jnp.full(N, 0.1), "sigma": lambda: jnp.full(3, 0.1)},
@@ -120,10 +134,17 @@ CALLS = {
     "training.fit": {"steps": 1},
     "data.OutputFolder": {"names": ("a.json",), "mark": "a.json",
         "schema": "s"},
-    "audit.q_ascent": {"f": lambda: matrix().rmv, "counts": (1, 2),
-        "start": None},
-    "audit.replay": {"folder": report_folder},
-    "audit.run": {"images": lambda: drawn(1, N)},
+    "audit.q_ascent": {"f": lambda: matrix().rmv},
+    "audit.replay": {"folder": report_folder, "norm": None},
+    "audit.run": {"images": lambda: drawn(1, N), **IN_A_NORM},
+    "audit.worst_case": IN_A_NORM, "audit.local_lipschitz": IN_A_NORM,
+    "audit.run_canaries": IN_A_NORM, "audit.scene_of": {"norm": audit.LInfNorm},
+    "audit.chain": {"attacks": lambda: audit.ATTACKS, "outer": (2.0,)},
+    "audit.Directions": {"points": lambda: (drawn(3),)},
+    "audit.WeightedL2Norm": {"weights": lambda: jnp.ones(3)},
+    "audit.GradientAscent": {"starts": lambda: audit.STARTS},
+    "audit.PublishedTest": {"counts": (1, 2), "start": 0.1, "weight": 0.1, "rate": 0.1,
+        "momentum": 0.5},
     "networks.Frozen": {"module": lambda: networks.Conv2D(1, 1, key=key())},
     "networks.UNet": {"features": (2, 4)},
     "training.clipped_adam": {"learning_rate": 1e-3, "warmup": 1,

@@ -51,7 +51,7 @@ def analysis():
 
 @functools.cache
 def constrained():
-    return problems.AnalysisQCBP(operators.Diagonal(jnp.ones(N)), 0.1, operators.Gradient((N,)),
+    return problems.QCBP(operators.Diagonal(jnp.ones(N)), 0.1, D=operators.Gradient((N,)),
                                  norm=functionals.GroupL2())  # fmt: skip
 
 
@@ -136,7 +136,7 @@ VALUES = {
     "A": matrix, "op": matrix, "operator": matrix, "left": matrix, "new": matrix, "old": matrix,
     "right": lambda: operators.Identity((N,), np.dtype(float)),
     "L": lambda: operators.Identity((N,), np.dtype(float)),
-    "D": lambda: operators.Gradient((N,), np.dtype(float)),
+    "functional": functionals.L1, "D": lambda: operators.Gradient((N,), np.dtype(float)),
     "W": lambda: operators.Wavelet((N,), "haar", levels=1, dtype=np.dtype(float)),
     "problem": lasso, "problem_of": lambda: problem_of, "solution": solution, "key": key,
     "y": lambda: drawn(3), "x": lambda: drawn(N), "b": lambda: drawn(3),
@@ -164,7 +164,7 @@ VALUES = {
     "sparsities": (2.0, 4.0, 8.0), "num_levels": 3, "num_spokes": 5,
     "num_samples": 8, "num_lines": 4, "num_interleaves": 3,
     "turns": 2.0, "sinogram": lambda: drawn(5, 9), "counts": (8, 16),
-    "data_range": 1.0, "ops": matrix, "norms": lambda: functionals.L1(1.0),
+    "data_range": 1.0, "ops": matrix, "parts": lambda: functionals.L1(1.0),
     "path": array_file, "report": report, "figure": Figure, "loss": lambda: loss,
     "batches": lambda: lambda key: drawn(3), "optimiser": lambda: optax.sgd(1e-3),
     "keep": lambda: jnp.ones(3), "draws": 2, "radii": (0.1,), "f": lambda: keep,
@@ -175,8 +175,13 @@ VALUES = {
     "D_": matrix, "thresholds": lambda: jnp.ones(2), "steps": lambda: jnp.ones(2),
     "correlation": 0.2, "in_shape": lambda: (N,), "out_shape": (3,),
     "order": 2, "null_space": null_space, "mu": delta, "index": 0,
+    "scene": lambda: audit.scene_of(keep, drawn(3), key=key()), "entries": 2,
+    "point": lambda: drawn(3),
     "distance": 1e-6, "structure": lambda: jax.ShapeDtypeStruct((N,), float),
 }  # fmt: skip
+
+# of attacks in another norm
+IN_A_NORM = {"norm": audit.LInfNorm, "attacks": lambda: audit.ATTACKS}
 
 # optional parameters that are given, so as to be broken
 OPTIONS = {

@@ -1,4 +1,4 @@
-"""Projected ascent (APGD) of `|g(y + e) - reference|` over the ball `|e|_2 <= radius`."""
+"""Projected ascent (APGD) of `|g(y + e) - reference|` over the ball of any norm."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,7 +19,18 @@ from jaxip._tree import (
     tree_where,
     tree_zeros,
 )
-from jaxip._types import Array, Count, Flag, PyTree, Scalar
+from jaxip._types import Count, Flag, PyTree, Scalar
+from jaxip.audit.norms import AbstractPerturbationNorm
+
+
+class Loss(NamedTuple):
+    """`e -> |g(y + e) - reference|`, e on the entries where `keep` is 1, on the balls of `norm`."""
+
+    g: Callable
+    y: PyTree
+    reference: PyTree
+    keep: PyTree
+    norm: AbstractPerturbationNorm
 
 
 class Ascent(NamedTuple):
@@ -57,36 +68,30 @@ class _State(NamedTuple):
 
 
 def ascend(
-    g: Callable,
-    y: PyTree,
-    reference: PyTree,
-    keep: PyTree,
-    *,
-    radius: float,
-    start: PyTree,
-    num_steps: int,
-    step: float | None = None,
+    loss: Loss, *, radius: float, start: PyTree, num_steps: int, step: float | None = None,
     inertia: float = 0.75,
-) -> Ascent:
+) -> Ascent:  # fmt: skip
     """`num_steps` gradient calls of projected ascent from `start`; the best point is kept.
 
     One program serves every radius, start and length (all are traced): `num_steps=1` is one
     value with its gradient at `start`, and `step` far over the radius with `inertia=1` is the
     power method. Default step `2 radius`, halved at checkpoints where progress is poor. From a
     point whose value or gradient is not finite it goes back to the best point at half the step.
-    Source: Croce and Hein (2020), algorithm 1, in the 2-norm, for complex data.
+    Source: Croce and Hein (2020), algorithm 1, for complex data and any norm with its steepest
+    direction and its projection.
     """
-    dtype = jnp.result_type(*[v.real.dtype for v in jax.tree.leaves(y)])
+    dtype = jnp.result_type(*[v.real.dtype for v in jax.tree.leaves(loss.y)])
     number = lambda v: jnp.asarray(v, dtype)
     length = 2 * radius if step is None else step
     scalars = (number(radius), number(length), number(inertia), jnp.asarray(num_steps, jnp.int32))
-    start = jax.tree.map(lambda s, v: jnp.asarray(s, v.dtype), start, y)
-    return _ascend(g, y, reference, keep, start, scalars)
+    start = jax.tree.map(lambda s, v: jnp.asarray(s, v.dtype), start, loss.y)
+    return _ascend(loss, start, scalars)
 
 
 @eqx.filter_jit
-def _ascend(g, y, reference, keep, start, scalars) -> Ascent:
+def _ascend(loss: Loss, start, scalars) -> Ascent:
     radius, step, inertia, num_steps = scalars
+    g, y, reference, keep, norm = loss
 
     def distance(e):
         output = g(tree_add(y, e))
@@ -100,10 +105,10 @@ def _ascend(g, y, reference, keep, start, scalars) -> Ascent:
         sound = jnp.isfinite(value) & tree_isfinite(grad)
         state = _record(state, value, output, grad, sound)
         state, base, previous, grad = _checkpoint(state, index, num_steps, sound)
-        target = _project(tree_axpy(state.step, unit(grad), base), radius)
+        target = norm.project(tree_axpy(state.step, norm.steepest(grad), base), radius)
         drift = tree_scale(1 - inertia, tree_sub(base, previous))
         moved = tree_add(tree_axpy(inertia, tree_sub(target, base), base), drift)
-        return state._replace(point=_project(moved, radius), previous=base)
+        return state._replace(point=norm.project(moved, radius), previous=base)
 
     state = _initial(y, start, jax.eval_shape(distance, start), step, num_steps)
     state = jax.lax.fori_loop(0, num_steps, body, state)
@@ -164,24 +169,3 @@ def _checkpoint(state: _State, index, num_steps, sound):
         value_at_check=jnp.where(due, state.best_value, state.value_at_check),
     )
     return state, base, previous, grad
-
-
-def unit(tree: PyTree) -> PyTree:
-    """`a / |a|`, or 0 for `a = 0`.
-
-    Divided by the largest entry first: squares of 1e-24 underflow in float32.
-    """
-    largest = tree_max(tree)
-    scale = jnp.where(largest > 0, largest, 1)
-    scaled = jax.tree.map(lambda v: _divide(v, scale), tree)
-    norm = tree_norm(scaled)
-    return tree_scale(1 / jnp.where(norm > 0, norm, 1), scaled)
-
-
-def _divide(v: Array, scale: Scalar) -> Array:
-    return v / scale.astype(v.real.dtype)
-
-
-def _project(e: PyTree, radius: Scalar) -> PyTree:
-    norm = tree_norm(e)
-    return tree_scale(jnp.where(norm > radius, radius / jnp.where(norm > 0, norm, 1), 1), e)

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxip._checks import as_array, check_finite, describe
 from jaxip._types import Array
-from jaxip.audit._target import Target
+from jaxip.audit.target import Target
 from jaxip.operators import AbstractLinearOperator
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -10,76 +10,114 @@ import numpy as np
 from jaxip._checks import check_positive
 from jaxip._signature import door
 from jaxip._types import PRNGKeyArray
-from jaxip.audit._answers import Evaluator, check_image
 from jaxip.audit._canaries import CanaryScore, attack_strength, run_canaries
+from jaxip.audit._candidate import level_named
 from jaxip.audit._cases import Case, rows_of, with_noise, with_others
-from jaxip.audit._ensemble import level_named
-from jaxip.audit._fingerprint import hash_arrays, hash_map
 from jaxip.audit._given import checked_radii, data_and_truths, named_maps
-from jaxip.audit._noise import norm
-from jaxip.audit._record import Record
-from jaxip.audit._report import Report, environment
-from jaxip.audit._target import Target, as_target, measured
-from jaxip.audit._verdict import Verdict
+from jaxip.audit._scene import scene_of
 from jaxip.audit._worst_case import chain
+from jaxip.audit.attacks import ATTACKS, AbstractAttack, PublishedTest, named
+from jaxip.audit.norms import AbstractPerturbationNorm, L2Norm, arrays_of
+from jaxip.audit.report import (
+    ImageRecord,
+    Record,
+    Report,
+    Verdict,
+    environment,
+    hash_arrays,
+    hash_map,
+    published_test,
+)
+from jaxip.audit.target import Evaluator, Target, check_image, measured, with_operator
 from jaxip.operators import AbstractLinearOperator
 
 Progress = Callable[[str, float], Any]
+
+
+class Plan(NamedTuple):
+    """What is the same for every map and datum of an audit."""
+
+    A: AbstractLinearOperator
+    radii: tuple[float, ...]
+    tolerance: float
+    level: str
+    norm: AbstractPerturbationNorm
+    attacks: tuple[AbstractAttack, ...]
+    keys: tuple[PRNGKeyArray, ...]  # of attacks, noise, canaries
+
+
+class _Opened(NamedTuple):
+    """A map that has answered at a datum, before its attack."""
+
+    name: str
+    image: int
+    given: Any
+    y: Any
+    x: np.ndarray | None
+    evaluate: Evaluator
 
 
 @door
 def run(
     maps: Any, A: AbstractLinearOperator, images: Any = None,
     measurements: Any = None, radii: Sequence[float] = (0.005, 0.01, 0.02, 0.05),
-    tolerance: float = 5.0, level: str = "quick", *, key: PRNGKeyArray, mesh: Any = None,
+    tolerance: float = 5.0, level: str = "quick", *, key: PRNGKeyArray,
+    norm: AbstractPerturbationNorm | None = None,
+    attacks: Sequence[AbstractAttack] = ATTACKS, published: PublishedTest | None = None,
     provenance: Mapping[str, Any] | None = None, progress: Progress | None = None,
 ) -> Report:  # fmt: skip
-    """Attack each map `y -> image` at each datum, and judge the statement of `_verdict`.
+    """Attack each map `y -> image` at each datum, and judge a statement about it.
 
-    `maps` is `{name: map}`, or one map. Each is called on every datum before any attack.
+    Each map is called on every datum before any attack, each gets the same budget, and every
+    witness is also tried on the other maps.
 
-    `images` and `measurements` are stacks (first axis: images); `measurements=None` means
-    `A @ image`, `images=None` that no truth is known. `radii` are relative to |y|. Each map gets
-    the same budget in gradient calls per image, over all radii; every witness is also tried on
-    the other maps. `progress(message, fraction)` is called between steps.
+    - `maps`: `{name: map}`, or one map, which is called "map".
+    - `A`: the operator from an image to data; its rows of zeros are not attacked.
+    - `images`: the truths as a stack (first axis: images), of A's shape. Default: none is known.
+    - `measurements`: the data as a stack. Default `A @ image`.
+    - `radii`: sizes of the perturbations relative to |y| in `norm`, positive. Default half a
+      percent to five percent, about the noise of a scan.
+    - `tolerance`: the amplification that a statement allows, positive. Default 5.
+    - `level`: the budget of each attack per image and map over all radii: quick (300 gradient
+      calls, or as many answers of a map without a gradient), standard (1,000), full (20,000).
+      Default quick, minutes.
+    - `key`: a key such as `jax.random.key(0)`; equal keys give equal reports.
+    - `norm`: the size of a perturbation, such as `LInfNorm()`. Default `L2Norm()`.
+    - `attacks`: the ensemble. Default `ATTACKS`; `(*ATTACKS, Mine())` adds one of yours.
+    - `published`: the published test in the image domain, reported beside the attacks where images
+      are known, such as `PublishedTest()`. Default None: it costs a program more for each map.
+    - `provenance`: words for the report, such as where the data are from.
+    - `progress`: called as `progress(message, fraction)` between steps.
     """
-    if mesh is not None:
-        raise ValueError("mesh is not None, but this audit runs on one device")
     check_positive("tolerance", tolerance)
     maps = named_maps(maps)
     data, truths = data_and_truths(A, images, measurements)
     radii, budget = checked_radii(radii), level_named(level)
+    norm = L2Norm() if norm is None else norm
+    norm.check_data(data[0])
+    keys = tuple(jax.random.split(key, 3))
+    plan = Plan(A, radii, tolerance, level, norm, tuple(attacks), keys)
     tell = progress or (lambda message, fraction: None)
     began = time.perf_counter()
-    attack_key, noise_key, canary_key = jax.random.split(key, 3)
-    keep = measured(A, data[0])
     hashes = {name: hash_map(function) for name, function in maps.items()}
-    tell("calling each map", 0.0)
-    cases = [
-        _opened(name, image, function, y, x, A)
-        for image, (y, x) in enumerate(zip(data, truths, strict=True))
-        for name, function in maps.items()
-    ]
-    for done, case in enumerate(cases):
-        tell(f"attacking {case.name}, image {case.image + 1}", (done + 0.5) / (len(cases) + 1))
-        cases[done] = _attacked(case, A, radii, level, attack_key)
-    tell("trying each witness on the other maps", len(cases) / (len(cases) + 1))
-    cases = [with_others(case, cases, keep) for case in cases]
-    cases = [with_noise(case, keep, budget.draws, noise_key) for case in cases]
+    cases = _surveyed(maps, data, truths, plan, tell)
     tell("canaries", len(cases) / (len(cases) + 1))
-    canaries = _canaries(cases, data[0], keep, level, canary_key)
+    canaries = _canaries(cases, plan)
     rows: list[Record] = []
     verdicts: list[Verdict] = []
     for case in cases:
-        strength = attack_strength(canaries, case.attacks[0].access)
-        more, verdict = rows_of(case, A, radii, tolerance, strength, noise_key)
+        strength = attack_strength(canaries, case.witnesses[0].access)
+        more, verdict = rows_of(case, A, radii, tolerance, strength, keys[1])
         rows += more
         verdicts.append(verdict)
+    tested, witnesses = _published(published, cases, plan, tuple(maps))
     tell("done", 1.0)
     return Report(
-        tolerance=float(tolerance), level=level, budget=budget.calls, radii=radii,
+        tolerance=float(tolerance), level=level, budget=budget.calls, radii=radii, norm=norm,
+        attacks=tuple(named(attack) for attack in attacks),
         names=tuple(maps), records=tuple(rows), verdicts=tuple(verdicts), canaries=canaries,
-        arrays=_arrays(cases, tuple(maps)),
+        published=tested,
+        arrays=_arrays(cases, tuple(maps)) | witnesses | arrays_of(norm),
         pictures=_pictures(cases, tuple(maps), A),
         hashes={
             "operator": hash_map(A), "data": hash_arrays((data, truths)),
@@ -90,30 +128,74 @@ def run(
     )  # fmt: skip
 
 
-def _opened(name: str, image: int, function: Any, y, x, A) -> Case:
-    """A case before its attack: the map has answered at y, with one image of A's shape."""
+def _surveyed(maps, data, truths, plan: Plan, tell: Progress) -> list[Case]:
+    """Every map attacked at every datum, with the witnesses of the others and of noise."""
+    tell("calling each map", 0.0)
+    opened = [
+        _opened(name, image, function, y, x, plan.A)
+        for image, (y, x) in enumerate(zip(data, truths, strict=True))
+        for name, function in maps.items()
+    ]
+    cases: list[Case] = []
+    for done, one in enumerate(opened):
+        tell(f"attacking {one.name}, image {one.image + 1}", (done + 0.5) / (len(opened) + 1))
+        cases.append(_attacked(one, plan))
+    tell("trying each witness on the other maps", len(cases) / (len(cases) + 1))
+    cases = [with_others(case, cases) for case in cases]
+    draws = level_named(plan.level).draws
+    return [with_noise(case, draws, plan.keys[1]) for case in cases]
+
+
+def _opened(name: str, image: int, function: Any, y, x, A) -> _Opened:
+    """The map has answered at y, with one image of A's shape."""
     judged = function.evaluate if isinstance(function, Target) else function
     evaluate = Evaluator(judged, y, name)
     check_image(name, evaluate.clean, A.in_structure())
-    return Case(name, image, y, x, Target(judged), evaluate, (), function)
+    return _Opened(name, image, function, y, x, evaluate)
 
 
-def _attacked(case: Case, A, radii, level: str, key: PRNGKeyArray) -> Case:
-    target = as_target(case.given, case.y)
-    size = norm(case.y)
-    attacks = chain(
-        target, case.y, [r * size for r in radii], key=jax.random.fold_in(key, case.image),
-        level=level, operator=A if target.operator is None else target.operator,
-        evaluator=case.evaluate,
+def _attacked(one: _Opened, plan: Plan) -> Case:
+    scene = scene_of(
+        with_operator(one.given, plan.A), one.y, level=plan.level, norm=plan.norm,
+        key=jax.random.fold_in(plan.keys[0], one.image), evaluate=one.evaluate,
     )  # fmt: skip
-    return case._replace(target=target, attacks=attacks)
+    size = plan.norm.whole(one.y)
+    witnesses = chain(scene, [r * size for r in plan.radii], attacks=plan.attacks)
+    return Case(one.name, one.image, scene, one.x, witnesses, one.given)
 
 
-def _canaries(cases, y, keep, level: str, key: PRNGKeyArray) -> tuple[CanaryScore, ...]:
+def _canaries(cases: list[Case], plan: Plan) -> tuple[CanaryScore, ...]:
     """The canaries of each access that a map was attacked with."""
-    kinds = sorted({case.attacks[0].access for case in cases}, reverse=True)
-    scores = [run_canaries(y, keep, key=key, level=level, access=kind) for kind in kinds]
+    kinds = sorted({case.witnesses[0].access for case in cases}, reverse=True)
+    scene = cases[0].scene
+    scores = [
+        run_canaries(
+            scene.y, measured(plan.A, scene.y), key=plan.keys[2], level=plan.level, access=kind,
+            norm=plan.norm, attacks=plan.attacks,
+        )
+        for kind in kinds
+    ]  # fmt: skip
     return tuple(score for kind in scores for score in kind)
+
+
+def _published(
+    settings: PublishedTest | None, cases: list[Case], plan: Plan, names: tuple[str, ...]
+) -> tuple[tuple[ImageRecord, ...], dict[str, np.ndarray]]:
+    """The rows of the published test and their arrays: `m0_i0_q_r`, `m0_i0_q_data`, ..."""
+    rows: list[ImageRecord] = []
+    arrays: dict[str, np.ndarray] = {}
+    for case in cases:
+        if case.x is None or settings is None:
+            continue
+        key = jax.random.fold_in(plan.keys[0], case.image)
+        row, found = published_test(
+            settings, case.scene, plan.A, case.x, (case.name, case.image), key
+        )
+        rows.append(row)
+        place = f"m{names.index(case.name)}_i{case.image}"
+        if found is not None:
+            arrays |= {f"{place}_q_{part}": v for part, v in found._asdict().items()}
+    return tuple(rows), arrays
 
 
 def _settled(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
@@ -124,7 +206,9 @@ def _settled(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 def _pictures(cases: list[Case], names: tuple[str, ...], A) -> dict[str, np.ndarray]:
     """`A^H e` of the largest radius, which shows a perturbation of the data as an image."""
     return {
-        f"m{names.index(case.name)}_i{case.image}": np.asarray(A.rmv(case.attacks[0].perturbation))
+        f"m{names.index(case.name)}_i{case.image}": np.asarray(
+            A.rmv(case.witnesses[0].perturbation)
+        )
         for case in cases
     }
 
@@ -134,11 +218,11 @@ def _arrays(cases: list[Case], names: tuple[str, ...]) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     for case in cases:
         image, place = f"i{case.image}", f"m{names.index(case.name)}_i{case.image}"
-        arrays[f"{image}_y"] = np.asarray(case.y)
+        arrays[f"{image}_y"] = np.asarray(case.scene.y)
         if case.x is not None:
             arrays[f"{image}_x"] = case.x
-        arrays[f"{place}_clean"] = np.asarray(case.attacks[0].clean)
-        for index, attack in enumerate(reversed(case.attacks)):
-            arrays[f"{place}_r{index}_e"] = np.asarray(attack.perturbation)
-            arrays[f"{place}_r{index}_output"] = np.asarray(attack.output)
+        arrays[f"{place}_clean"] = np.asarray(case.witnesses[0].clean)
+        for index, witness in enumerate(reversed(case.witnesses)):
+            arrays[f"{place}_r{index}_e"] = np.asarray(witness.perturbation)
+            arrays[f"{place}_r{index}_output"] = np.asarray(witness.output)
     return arrays

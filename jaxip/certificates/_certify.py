@@ -24,10 +24,18 @@ SMALLEST = 1e-100  # smaller numbers are refused, and greater ones than its inve
 class Certificate:
     """What is proved of x = `solution.x`, for every problem within the errors of the data model.
 
-    `certified` iff `|x - x*| <= distance asked` is proved for every minimiser x*. `distance` is
-    the bound that was proved, whatever the verdict; `value_error` bounds `P(x) - min P`.
-    `unique`: whether one minimiser alone is proved, and `minimiser` it, to `minimiser_error`.
-    `stable_radius`: no change of y below it changes the support or a sign; 0 where not proved.
+    - `verdict`: "certified" iff `|x - x*| <= distance asked` is proved for every minimiser x*, else
+      "refused".
+    - `distance`: the bound of `|x - x*|` that was proved, whatever the verdict; inf where none was.
+    - `value_error`: a bound of `P(x) - min P`.
+    - `unique`: whether one minimiser alone is proved.
+    - `minimiser`: that one, `[n]` in float64 or complex128, or None.
+    - `minimiser_error`: a bound of its distance from the true one; inf without it.
+    - `stable_radius`: no change of y of a smaller 2-norm changes the support or a sign; 0 where not
+      proved.
+    - `reason`: how it was proved, or why not, in words.
+    - `data_model`: the errors of operator and data that the proof allows, in words.
+    - `arithmetic`: "float64, rounding bounded", or "rational, exact".
     """
 
     verdict: str
@@ -47,16 +55,21 @@ def certify(
     problem: AbstractProblem, solution: Any, y: PyTree, *, distance: float = 1e-8,
     operator_error: float = 0.0, data_error: float = 0.0,
 ) -> Certificate:  # fmt: skip
-    """Prove that `solution.x` is within `distance` of every minimiser, or refuse and say why.
+    """Prove that `solution.x` is within a distance of every minimiser, or refuse and say why.
 
-    `solution` is that of `solve`, or anything else with an x and a dual.
+    First the optimality conditions are verified on the support (real dense problems of at most
+    2,000 unknowns, tiny ones in rational arithmetic; else, for exact data, up to 1,000 active
+    entries around which the objective is smooth); where that fails the duality gap bounds the
+    distance, as loosely as its root. Host code in float64, with rounding bounded.
 
-    `operator_error` is an absolute bound of the error of the operator in the spectral norm,
-    `data_error` of the data in the 2-norm: the proof holds for every problem within them. First
-    the optimality conditions are verified on the support (real dense problems of at most 2,000
-    unknowns, tiny ones in rational arithmetic; else, for exact data, up to 1,000 active entries
-    around which the objective is smooth); where that fails the duality gap bounds the distance,
-    as loosely as its root. Host code in float64, with rounding bounded. Lasso and SRLasso.
+    - `problem`: a Lasso or SRLasso without constraint, real or complex.
+    - `solution`: that of `solve`, or anything else with an `x` and a `dual`.
+    - `y`: the data that it was solved for, finite.
+    - `distance`: that is asked, in the 2-norm and the units of x, positive; 1e-8 suits an x of
+      order one, solved in float64.
+    - `operator_error`, `data_error`: absolute bounds of the error of the operator in the spectral
+      norm, and of the data in the 2-norm; the proof holds for every problem within them. 0 takes
+      both as exact.
 
     Raises: TypeError for another problem; ValueError for negative errors.
     """

@@ -21,6 +21,8 @@ def gram_condition(A) -> Constant:
     """`Cond(A A^H) = |A A^H| |(A A^H)^-1|`, from above; inf where A has no full row rank.
 
     Verified: singular values with the backward error of their computation.
+
+    - `A`: an operator or a matrix, real or complex, written out as `[m, N]`.
     """
     K = dense(A)
     if K.shape[0] > K.shape[1]:
@@ -37,7 +39,8 @@ def gram_condition(A) -> Constant:
 class SolutionCondition:
     """How fast the minimiser moves: `|dx| <= data |dy| + operator |dA| + o(|dy| + |dA|)`.
 
-    `data` is the spectral norm of the derivative in y; `operator` bounds that in A.
+    - `data`: the spectral norm of the derivative in y; inf where it is not verified.
+    - `operator`: a bound of that in A, for changes in the spectral norm.
     """
 
     data: Constant
@@ -53,6 +56,11 @@ def solution_condition(problem: AbstractProblem, solution: Any, y: PyTree) -> So
     norm `data = 1 / sqrt(lambda_min(G))`. A change of A moves the data by at most `|dA| |x|` and
     the correlations by `|dA| |r|`, so `operator = data |x| + data^2 |r|`. Rounding is enclosed.
     Both are inf, and say why, where the optimality conditions are not verified.
+
+    - `problem`: a Lasso or SRLasso without constraint, real; the whole matrix is written out.
+    - `solution`: that of `solve`, or anything else with an `x` and a `dual`.
+    - `y`: the data that it was solved for, finite.
+
     Raises: TypeError for another problem.
     """
     instance = read(problem, solution, y, 0.0, 0.0)
@@ -95,9 +103,11 @@ def _speed(B: np.ndarray, pull: np.ndarray | None) -> float:
 class Feasibility:
     """How near `|A x - y| <= radius` is to having no solution.
 
-    `distance` is the least spectral norm of a change `[dA, dy]` after which no x is feasible (a
-    larger radius by any amount counts as still feasible), and `condition = |[A, y]| / distance`.
-    `direction` is the unit vector u of that change: `dA = -u u^H A`, `dy = u (radius - u^H y)`.
+    - `condition`: `|[A, y]| / distance`; inf where the distance is 0 to rounding.
+    - `distance`: the least spectral norm of a change `[dA, dy]` after which no x is feasible (a
+      larger radius by any amount counts as still feasible).
+    - `direction`: the unit vector u of that change, `[m]`: `dA = -u u^H A`,
+      `dy = u (radius - u^H y)`.
     """
 
     condition: Constant
@@ -112,6 +122,11 @@ def feasibility_condition(A, y: Inexact[Array | np.ndarray, "..."], radius: floa
     No x is feasible iff some unit u has `u^H A = 0` and `|u^H y| > radius`, so the distance is
     `min_(|u|=1) sqrt(|A^H u|^2 + max(0, radius - |u^H y|)^2)`: an eigenvector of `A A^H` where the
     radius is passed, else the least value of a quadratic on the sphere, by its secular equation.
+
+    - `A`: an operator or a matrix, real or complex, written out as `[m, N]`.
+    - `y`: the data, m entries, finite.
+    - `radius`: of the constraint in the units of y, finite and not negative.
+
     Raises: ValueError for shapes that do not fit or a negative radius.
     Source: Renegar (1995); Buergisser and Cucker (2013).
     """

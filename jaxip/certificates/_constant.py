@@ -17,11 +17,13 @@ Label = Literal["verified", "bounded", "assumed"]
 
 @dataclasses.dataclass(frozen=True)
 class Constant:
-    """A value, what it is worth, and how it was found.
+    """A number with its standing; `float(constant)` is its value.
 
-    `label` is "verified" (the quantity itself, rounding bounded, or a witnessed inequality),
-    "bounded" (a proved bound, perhaps loose) or "assumed" (given by the caller). What is derived
-    from several constants has the weakest of their labels.
+    - `value`: a number, or an array of such.
+    - `label`: "verified" (the quantity itself, rounding bounded, or a witnessed inequality),
+      "bounded" (a proved bound, perhaps loose) or "assumed" (given by the caller). What is derived
+      from several constants has the weakest of their labels.
+    - `how`: how it was found, in words.
     """
 
     value: Any

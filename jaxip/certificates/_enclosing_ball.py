@@ -13,7 +13,11 @@ SWEEPS = 200
 
 @dataclasses.dataclass(frozen=True)
 class Ball:
-    """`lower <= Chebyshev radius <= radius`, and all points lie within `radius` of `centre`."""
+    """`lower <= Chebyshev radius <= radius`, and all points lie within `radius` of `centre`.
+
+    - `centre`: `[d]`, real or complex as the points are.
+    - `radius`, `lower`: the radius from above and from below, rounding included.
+    """
 
     centre: np.ndarray
     radius: float
@@ -22,11 +26,14 @@ class Ball:
 
 @door
 def enclosing_ball(points) -> Ball:
-    """The smallest ball around the rows of `points`, real or complex.
+    """The smallest ball around finitely many points.
 
     By an active set: the circumsphere of a support, to which the farthest point is added and from
     which negative weights leave. The convex weights prove the radius from below:
     `sum_i t_i |p_i - c|^2 - |sum_i t_i p_i - c|^2 <= R^2`.
+
+    - `points`: the rows of `[count, d]`, real or complex, 1 to 400 of them.
+
     Raises: ValueError for no points, or more than 400.
     Source: Welzl (1991) for the problem; Elzinga and Hearn (1972) for the dual.
     """

@@ -19,12 +19,17 @@ from jaxip.operators import AbstractLinearOperator, Matrix
 class Instability:
     """What the pair x, x' proves of the map Psi at `y = A x`, with `y' = A x'`.
 
-    `theorem` bounds from below its Lipschitz constant over `|z - y| <= eps` for `eps = eta`, and
-    `theorem.value * eta / eps` for a larger eps; `pair`, from the same two accuracies, and
-    `slope = |Psi(y) - Psi(y')| / |y - y'|` do so for every `eps >= data_distance`. `errors` are
-    `|Psi(y) - x|`, `|Psi(y') - x'|`. `perturbation = y' - y` is the false positive: with it, Psi
-    shows x' where x is. `floor`: every map whose Lipschitz constant is at most `stability` has one
-    of the two errors at least this large; for `y = y'`, every map whatever.
+    - `theorem`: a lower bound of the Lipschitz constant of Psi over `|z - y| <= eps` for
+      `eps = eta`, and `theorem.value * eta / eps` for a larger eps.
+    - `pair`: the same from the two accuracies apart, for every `eps >= data_distance`.
+    - `slope`: `|Psi(y) - Psi(y')| / |y - y'|`, for every `eps >= data_distance`.
+    - `eta`: the largest of both errors and `data_distance`.
+    - `distance`: `|x - x'|`, from below.
+    - `data_distance`: `|y - y'|`, from above.
+    - `errors`: `(|Psi(y) - x|, |Psi(y') - x'|)`, from above.
+    - `perturbation`: `y' - y`, flat: the false positive. With it, Psi shows x' where x is.
+    - `floor`: every map whose Lipschitz constant is at most `stability` has one of the two errors
+      at least this large; for `y = y'`, every map whatever.
     """
 
     theorem: Constant
@@ -50,9 +55,17 @@ def universal_instability(
     """The universal instability theorem on one pair: three norms and two calls of the map.
 
     With `eta` over both errors and over `|A (x - x')|`, `L >= (|x - x'| - 2 eta) / eta`; sharper,
-    `L >= (|x - x'| - errors) / |A (x - x')|`. A bound that proves nothing is 0. `A @ x` must be
-    the data that `reconstruct` takes (an array). The statement is about the map as executed, at
-    the two floating-point data; only the norms round here, and that is enclosed.
+    `L >= (|x - x'| - errors) / |A (x - x')|`. A bound that proves nothing is 0. The statement is
+    about the map as executed, at the two floating-point data; only the norms round here, and that
+    is enclosed.
+
+    - `reconstruct`: the map Psi from data (an array) to an image with as many entries as x.
+    - `A`: the operator or the matrix whose data the map takes.
+    - `x`, `other`: the images x and x', in the shape that A takes; best they differ by nearly a
+      kernel vector of A.
+    - `stability`: a Lipschitz constant, not negative, for `floor`; 0 asks of maps that give one
+      answer for both.
+
     Raises: ValueError where the image of the map has not the shape of x.
     Source: Gottschling, Antun, Adcock and Hansen (2020), theorem 3.1.
     """

@@ -14,7 +14,7 @@ from jaxip._checks import check_finite
 from jaxip._rounding import UNIT
 from jaxip._tree import to_float64
 from jaxip.operators import Matrix
-from jaxip.problems import AbstractSynthesis, Lasso
+from jaxip.problems import Norm, Problem, Squared
 
 OUT = 1 + 64 * UNIT  # a factor that covers a few roundings upwards
 
@@ -51,7 +51,8 @@ class Instance:
 
 def read(problem, solution, y, operator_error: float, data_error: float) -> Instance:
     """The instance. Raises: TypeError for a problem without a rule, ValueError for bad input."""
-    if not isinstance(problem, AbstractSynthesis) or problem.constrained:
+    plain = isinstance(problem, Problem) and problem.is_l1
+    if not plain or not isinstance(problem.fidelity, Squared | Norm):
         name = type(problem).__name__
         raise TypeError(f"problem takes a Lasso or SRLasso without constraint, but got a {name}")
     if isinstance(solution, type) or not (hasattr(solution, "x") and hasattr(solution, "dual")):
@@ -69,8 +70,8 @@ def _measure(problem, x, z, y, operator_error: float, data_error: float) -> Inst
     K = problem.K
     norm = float(K.norm_bounds()[1]) * OUT
     rounded = K.rounding() * UNIT * norm
-    squared = isinstance(problem, Lasso)
-    weights = np.broadcast_to(np.asarray(problem.regulariser.weights), np.shape(x)).ravel()
+    squared = isinstance(problem.fidelity, Squared)
+    weights = np.broadcast_to(np.asarray(problem.l1_weights), np.shape(x)).ravel()
     flat_y, flat_x = _flat(y), np.asarray(x).ravel()
     value = _value_above(problem, x, y, squared, operator_error, data_error)
     errors = (rounded + operator_error, data_error)

@@ -20,6 +20,11 @@ def restricted_isometry(A, order: int, *, most: int = MOST_SUPPORTS) -> Constant
 
     Verified: every Gram matrix is formed, its eigenvalues enclosed. `delta_s` depends on the scale
     of A: its columns should have norm near 1.
+
+    - `A`: an operator or a matrix, real or complex, written out as `[m, N]`.
+    - `order`: s, columns of a support, 1 to N.
+    - `most`: supports that are tried before it is refused; 200,000 of four columns take about 4 s.
+
     Raises: ValueError for an order outside 1 to N, or more than `most` supports.
     Source: Candes and Tao (2005).
     """
@@ -39,8 +44,13 @@ def restricted_isometry_in_levels(
 ) -> Constant:
     """`delta_{s, M}`: as `restricted_isometry`, over the S with `orders[k]` columns of level k.
 
-    `level_map` gives the level, 0 to r - 1, of each column; a level of fewer columns than its
-    order is taken whole. Raises: ValueError as there, and for a level map that does not fit.
+    - `A`: an operator or a matrix, real or complex, written out as `[m, N]`.
+    - `orders`: columns of each of the r levels, not negative and not all 0; a level of fewer
+      columns than its order is taken whole.
+    - `level_map`: the level, 0 to r - 1, of each of the N columns.
+    - `most`: as of `restricted_isometry`.
+
+    Raises: ValueError as there, and for a level map that does not fit.
     Source: Bastounis and Hansen (2017).
     """
     K = dense(A)
@@ -61,6 +71,8 @@ def restricted_isometry_in_levels(
 def coherence(A) -> Constant:
     """`mu = max_(i != j) |<a_i, a_j>| / (|a_i| |a_j|)`, from above to rounding.
 
+    - `A`: an operator or a matrix, real or complex, written out as `[m, N]`.
+
     Raises: ValueError for a zero column.
     """
     K = dense(A)
@@ -78,6 +90,10 @@ def isometry_from_coherence(A, order: int) -> Constant:
     """`delta_s <= max_j ||a_j|^2 - 1| + (s - 1) max_(i != j) |<a_i, a_j>|`, by Gershgorin.
 
     For unit columns `(s - 1) mu`; `delta_2s <= (2 s - 1) mu`. For any size.
+
+    - `A`: an operator or a matrix, real or complex, written out as `[m, N]`.
+    - `order`: s, columns of a support, 1 or more.
+
     Source: Foucart and Rauhut (2013), theorem 5.3.
     """
     K = dense(A)

@@ -22,6 +22,10 @@ def local_coherence(
 
     The value is an array `[r, r']`; levels without an entry have 0. `m_k` samples of row level k
     suffice for sparsities s if `m_k >= const L |level k| sum_l mu[k, l] s_l`, L logarithmic.
+
+    - `U`: real or complex `[m, n]`.
+    - `row_levels`, `column_levels`: `[m]` and `[n]`, whole numbers from 0 on.
+
     Source: Adcock, Hansen, Poon and Roman (2017).
     """
     U = np.asarray(U)
@@ -41,6 +45,9 @@ def fourier_haar(size: int) -> Constant:
 
     Bands as in `operators.frequency_levels`; levels coarse first, the mean with the coarsest
     details. Then `mu[k, l] <= C 2^-k 2^-|k-l|`: see `coherence_decay`.
+
+    - `size`: `2^J`, 4 to 128: the whole matrix is formed.
+
     Raises: ValueError for a size that is not a power of two from 4 to 128.
     """
     bits = _bits(size)
@@ -55,6 +62,9 @@ def walsh_haar(size: int) -> Constant:
     """`mu[k, l]` of the orthonormal Walsh transform in sequency order after the Haar transform.
 
     Zero off the diagonal: Walsh rows of sequency `2^k` to `2^(k+1) - 1` span the Haar level.
+
+    - `size`: `2^J`, 4 to 128: the whole matrix is formed.
+
     Raises: ValueError for a size that is not a power of two from 4 to 128.
     """
     bits = _bits(size)
@@ -70,6 +80,8 @@ def walsh_haar(size: int) -> Constant:
 def coherence_decay(mu: Constant) -> Constant:
     """The least C with `mu[k, l] <= C 2^-k 2^-|k-l|` for all blocks.
 
+    - `mu`: an array `[r, r']` as `local_coherence` gives it.
+
     Raises: ValueError for a constant of one number.
     """
     if np.ndim(mu.value) != 2:
@@ -83,6 +95,8 @@ def coherence_decay(mu: Constant) -> Constant:
 @door
 def haar_matrix(size: int) -> np.ndarray:
     """The orthonormal Haar transform `[size, size]`: the mean, then details, coarse first.
+
+    - `size`: a power of two, 1 included.
 
     Raises: ValueError unless the size is a power of two.
     """

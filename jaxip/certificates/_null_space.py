@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxip._checks import check_positive
 from jaxip._signature import door
+from jaxip._types import Float, Int
 from jaxip.certificates._constant import Constant, assumed
 from jaxip.certificates._instance import OUT
 
@@ -16,8 +17,13 @@ from jaxip.certificates._instance import OUT
 class NullSpace:
     """`|x_D|_2 <= rho |x_(D^c)|_(1,w) / sqrt(xi) + gamma |A x|_2` for all x and all D.
 
-    D has at most `sparsities[k]` entries of level k; `|x|_(1,w) = sum_k w_k |x of level k|_1`,
-    `xi = sum_k w_k^2 s_k`. One level of weight 1 is the property of order s, `xi = s`.
+    `|x|_(1,w) = sum_k w_k |x of level k|_1`, `xi = sum_k w_k^2 s_k`. One level of weight 1 is the
+    property of order s, `xi = s`.
+
+    - `rho`: in [0, 1).
+    - `gamma`: positive, in units of `|x| / |A x|`.
+    - `sparsities`: the `s_k`, positive: D has at most as many entries of level k.
+    - `weights`: the `w_k`, positive, as many as sparsities.
     """
 
     rho: Constant
@@ -52,14 +58,22 @@ class NullSpace:
 
 @door
 def null_space(
-    delta: Constant | float, sparsities: int | Sequence[int], weights: Sequence[float] | None = None
+    delta: Constant | float,
+    sparsities: int | Sequence[int] | Int[np.ndarray, " levels"],
+    weights: Sequence[float] | Float[np.ndarray, " levels"] | None = None,
 ) -> NullSpace:
-    """The property from `delta`, the isometry constant of orders `2 sparsities`, r levels.
+    """The property from the isometry constant delta of orders `2 sparsities`, r levels.
 
     With `d = sqrt(1 - delta^2) - sqrt(r) delta / 4`: `rho = sqrt(kappa) delta / d` and
     `gamma = sqrt(1 + delta) / d`, which needs `delta < 1 / sqrt((sqrt(kappa) + sqrt(r)/4)^2 + 1)`;
-    0.6247 for r = 1. Weights default to `sqrt(s / s_k)`, `s = sum_k s_k`. A plain number for delta
-    is assumed, and so is then all that follows.
+    0.6247 for r = 1.
+
+    - `delta`: in [0, limit), a constant, or a plain number, which is assumed, and so is then all
+      that follows.
+    - `sparsities`: s for one level, or one number a level, positive.
+    - `weights`: the `w_k`, positive, one a level; None is `sqrt(s / s_k)`, `s = sum_k s_k`, with
+      which `kappa = r`.
+
     Raises: ValueError for a larger delta. Source: Foucart and Rauhut (2013), theorem 6.13, for
     r = 1; Bastounis and Hansen (2017) for levels.
     """
@@ -86,8 +100,14 @@ def null_space(
 
 
 @door
-def isometry_limit(sparsities: Sequence[int], weights: Sequence[float]) -> float:
+def isometry_limit(
+    sparsities: Sequence[int] | Int[np.ndarray, " levels"],
+    weights: Sequence[float] | Float[np.ndarray, " levels"],
+) -> float:
     """`1 / sqrt((sqrt(kappa) + sqrt(r)/4)^2 + 1)`: below it `null_space` has an answer.
+
+    - `sparsities`: the `s_k`, positive, one a level.
+    - `weights`: the `w_k`, positive, one a level.
 
     Raises: ValueError unless there are as many weights as sparsities, all positive.
     """
@@ -105,5 +125,5 @@ def _default_weights(counts: tuple[int, ...]) -> tuple[float, ...]:
     return tuple(math.sqrt(sum(counts) / c) for c in counts)
 
 
-def _shares(sparsities: Sequence[int], weights: Sequence[float]) -> np.ndarray:
+def _shares(sparsities, weights) -> np.ndarray:
     return np.asarray(weights, float) ** 2 * np.asarray(sparsities, float)

@@ -16,11 +16,14 @@ MOST_SETS = 20_000
 
 @dataclasses.dataclass(frozen=True)
 class OptimalMap:
-    """`constant` is the least worst error of any map from data to images, on these images.
+    """The best that any map from data to images can do on finitely many images.
 
-    `fibres[i]` are the indices of images that some data within the noise cannot tell apart, and
-    `balls[i]` the smallest ball around them: its centre is the best answer there. `kernel_size`
-    is the largest distance within a fibre: `kernel_size / 2 <= constant <= kernel_size`.
+    - `constant`: the least worst error of any map.
+    - `fibres`: indices of images that some data within the noise cannot tell apart, a tuple for
+      each fibre.
+    - `balls`: the smallest ball around each fibre: its centre is the best answer there.
+    - `kernel_size`: the largest distance within a fibre:
+      `kernel_size / 2 <= constant <= kernel_size`.
     """
 
     constant: Constant
@@ -31,14 +34,20 @@ class OptimalMap:
 
 @door
 def optimal_map(A, images, noise: float = 0.0) -> OptimalMap:
-    """The optimality constant of the matrix A and the rows of `images`, `[count, N]`.
+    """The optimality constant of a matrix on given images.
 
-    Exact data (`noise = 0`): two images share a fibre iff `A x = A x'`, decided in rational
-    arithmetic on the floats. With noise, a fibre is a largest set with `|A x_i - y| <= noise` for
-    some y, that is whose data fit in a ball of that radius. A set of answers does no better than
-    its best one, so the centres of the smallest balls are optimal.
-    Raises: ValueError for shapes that do not fit, more than 400 images, too large a matrix, or
-    too many fibres. Source: Gottschling, Antun, Adcock and Hansen (2020), section 5.
+    A set of answers does no better than its best one, so the centres of the smallest balls are
+    optimal.
+
+    - `A`: an operator or a matrix, real or complex, written out as `[m, N]`.
+    - `images`: rows of `[count, N]`, real or complex, at most 400 a fibre.
+    - `noise`: 2-norm in the units of the data, not negative. At 0 two images share a fibre iff
+      `A x = A x'`, decided in rational arithmetic on the floats. Else a fibre is a largest set with
+      `|A x_i - y| <= noise` for some y, that is whose data fit in a ball of that radius.
+
+    Raises: ValueError for shapes that do not fit, more than 400 images, too large a matrix, or too
+    many fibres.
+    Source: Gottschling, Antun, Adcock and Hansen (2020), section 5.
     """
     check_nonnegative("noise", noise)
     K, points = dense(A), np.asarray(images)

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxip._checks import check_nonnegative
 from jaxip._signature import door
-from jaxip._types import Array, Inexact, Int
+from jaxip._types import Array, Float, Inexact, Int
 from jaxip.certificates._constant import Constant, weakest
 from jaxip.certificates._instance import OUT
 from jaxip.certificates._null_space import NullSpace
@@ -19,7 +19,10 @@ class Recovery:
     """`|z - x|_2 <= C1/sqrt(xi) (2 sigma(x) + |z|_(1,w) - |x|_(1,w)) + C2 |A (z - x)|_2`.
 
     For all x and z; `sigma(x)` is the distance, in the weighted 1-norm, to vectors with the
-    sparsities of `null_space`. `largest_weight = C1 / (sqrt(xi) C2)`.
+    sparsities of the null space property. `largest_weight = C1 / (sqrt(xi) C2)`.
+
+    - `C1`, `C2`: the two constants, with the weakest label of what they come from.
+    - `null_space`: the property that they follow from.
     """
 
     C1: Constant
@@ -60,6 +63,9 @@ def recovery(null_space: NullSpace) -> Recovery:
 
     `q = kappa^(1/4) / 2` and `c = (rho + (1 + rho) q) / (1 - rho)`. For one level
     `C1 = (3 rho + 1)(rho + 1)/(2 (1 - rho))` and `C2 = (3 rho + 5) gamma / (2 (1 - rho))`.
+
+    - `null_space`: the property, of `certificates.null_space` or stated by hand.
+
     Source: Colbrook, Antun and Hansen (2022), supplementary information.
     """
     rho, gamma = float(null_space.rho), float(null_space.gamma)
@@ -74,14 +80,20 @@ def recovery(null_space: NullSpace) -> Recovery:
 
 @door
 def best_term_error(
-    x: Inexact[Array, "..."],
-    sparsities: int | Sequence[int],
+    x: Inexact[Array | np.ndarray, "..."],
+    sparsities: int | Sequence[int] | Int[np.ndarray, " levels"],
     level_map: Int[np.ndarray, "..."] | None = None,
-    weights: Sequence[float] | None = None,
+    weights: Sequence[float] | Float[np.ndarray, " levels"] | None = None,
 ) -> float:
     """`sigma(x)`: the least `|x - t|_(1,w)` over the t with `sparsities[k]` entries of level k.
 
     One level and weight 1 without a level map: `sum` of all but the s largest `|x_j|`.
+
+    - `x`: real or complex, any shape but empty.
+    - `sparsities`: s, or one whole number a level, not negative.
+    - `level_map`: the level of each entry of x, whole numbers from 0 on; None is one level.
+    - `weights`: one number a level; None is 1 for each.
+
     Raises: ValueError for an empty x, negative sparsities, and numbers of levels that differ.
     """
     size = np.abs(np.asarray(x)).ravel()
@@ -106,6 +118,9 @@ def kernel_awareness(null_space: NullSpace) -> Constant:
 
     No two of them differ by nearly a kernel vector: an accurate map on them can be stable.
     `(3 rho + 5) gamma / (2 (1 - rho))` for one level.
+
+    - `null_space`: the property, of `certificates.null_space` or stated by hand.
+
     Source: Gottschling, Antun, Adcock and Hansen (2020).
     """
     found = recovery(null_space)

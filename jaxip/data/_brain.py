@@ -13,11 +13,13 @@ NUM_BRAIN_SLICES = 48
 
 @door
 def brain_slice(index: int) -> np.ndarray:
-    """Slice `index` (0 to 47) of a real brain scan: magnitude, `(128, 96)`, divided by its maximum.
+    """A slice of a real brain scan: magnitude, float64 `(128, 96)`, divided by its maximum.
 
-    Two volumes of 24 slices of one subject (0 to 23 and 24 to 47), from nibabel's own test file
-    `example4d.nii.gz`. Index i and i + 24 show the same place: they are no independent images.
+    Two volumes of 24 slices of one subject, from nibabel's own test file `example4d.nii.gz`.
     Magnitudes only: any k-space made of them is SIMULATED.
+
+    - `index`: 0 to 23 in the one volume, 24 to 47 in the other; i and i + 24 show the same place,
+      they are no independent images.
 
     Raises: ValueError for another index; ImportError where nibabel is missing.
     """

@@ -20,6 +20,8 @@ def load_image(path: Path) -> np.ndarray:
     middle slice along the third axis of the first volume), `.dcm` (rescaled to its units), `.npy`
     (real or complex). Nothing else is rescaled, cropped or rotated.
 
+    - `path`: of the file; the suffix, in any case, says its kind.
+
     Raises: OSError for no file, a folder, a file that may not be read; ValueError for colours, a
     file that is truncated or of another kind, an array that is not 2-D, entries not finite.
     """
@@ -33,6 +35,8 @@ def load_image(path: Path) -> np.ndarray:
 @door
 def load_array(path: Path) -> np.ndarray:
     """The finite array of any shape in an `.npy` file, as float64 or complex128.
+
+    - `path`: of the file, with the suffix `.npy`.
 
     Raises: as `load_image`.
     """

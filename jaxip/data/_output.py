@@ -20,12 +20,19 @@ class OutputError(OSError):
 
 
 class OutputFolder:
-    """Open a folder for the files `names`; `write` puts them there, all or none.
+    """Open a folder for the files of a result; `write` puts them there, all or none.
 
-    Opening creates the folder and proves that it can be written. `mark`, one of the names, is a
-    JSON file with "schema" and the list "files": it says which files an earlier result of the
-    same kind wrote, and no other file is ever replaced. `alone`: the folder may hold nothing but
-    such a result. A folder that was created and stays empty is removed when this is closed.
+    Opening creates the folder and proves that it can be written. No file but those of an earlier
+    result of the same kind is ever replaced. A folder that was created and stays empty is removed
+    when this is closed.
+
+    - `folder`: path of the folder, parents included; it may exist.
+    - `names`: the file names that may be written.
+    - `mark`: one of the names, a JSON file with "schema" and the list "files": it says which files
+      an earlier result of the same kind wrote.
+    - `schema`: the "schema" of that kind; a mark with another one is of another origin.
+    - `alone`: True: the folder may hold nothing but such a result; False lets other files be.
+
     Raises: ValueError for a file, and where files of others are in the way; OSError where the
     folder cannot be written.
     """
@@ -76,9 +83,11 @@ class OutputFolder:
         """Write all files, those of `writers` before a picture is drawn; the folder they are in.
 
         They are written inside the folder and moved into place at the end, `mark` last: an
-        interruption leaves the old files or the new ones, or a folder without its mark.
-        Raises: OutputError, which says where the files are, if the folder can no longer be
-        written, or if a picture cannot be drawn.
+        interruption leaves the old files or the new ones, or a folder without its mark. `writers`
+        maps a file name to a function that writes the path it gets, `pictures` one to a function
+        that gives the bytes; None is no picture.
+        Raises: OutputError, which says where the files are, if the folder can no longer be written,
+        or if a picture cannot be drawn.
         """
         assert self._partial is not None
         drawn, faults = None, []

@@ -30,6 +30,9 @@ def shepp_logan(shape: tuple[int, int]) -> Float[Array, "h w"]:
     Pixel centres reach the edges: coordinate `(i - (n-1)/2) / ((n-1)/2)`, y upward. Computed in
     float64 on the host, so that which pixels lie inside does not depend on the precision in use.
 
+    - `shape`: `(h, w)`, both at least 2; the phantom fills it, so another than a square stretches
+      it.
+
     Source: Toft (1996), table B.3 (the contrast of Shepp and Logan, 1974, enlarged).
     """
     _check_shape(shape)
@@ -45,7 +48,11 @@ def shepp_logan(shape: tuple[int, int]) -> Float[Array, "h w"]:
 
 @door
 def random_phantom(shape: tuple[int, int], *, key: PRNGKeyArray) -> Complex[Array, "h w"]:
-    """`m exp(i p)`: a random head `m` in [0, 1] with a smooth phase `p`."""
+    """`m exp(i p)`: a random head `m` in [0, 1] with a smooth phase `p`.
+
+    - `shape`: `(h, w)`, both at least 2.
+    - `key`: of `jax.random`.
+    """
     magnitude, phase = jax.random.split(key)
     return random_ellipses(shape, key=magnitude) * smooth_phase(shape, key=phase)
 
@@ -55,6 +62,9 @@ def smooth_phase(shape: tuple[int, int], *, key: PRNGKeyArray) -> Complex[Array,
     """`exp(i p)` with `p` a random field smooth at the scale of the image; in half the draws 1.
 
     The largest `|p|` is up to about pi; a phase of zero is what magnitude images have.
+
+    - `shape`: `(h, w)`, both at least 2.
+    - `key`: of `jax.random`.
     """
     _check_shape(shape)
     field, linear, size, switch, offset = jax.random.split(key, 5)
@@ -73,7 +83,10 @@ def random_ellipses(shape: tuple[int, int], *, key: PRNGKeyArray) -> Float[Array
 
     The coordinates are bent by a random field, so that edges are wavy and not only elliptical.
     Ellipses are placed in the inner two thirds, of either sign of contrast, a third of them small.
-    The largest value is between 0.8 and 1. A pure function of `key`; batch with `jax.vmap`.
+    The largest value is between 0.8 and 1. Batch with `jax.vmap` over the key.
+
+    - `shape`: `(h, w)`, both at least 2.
+    - `key`: of `jax.random`; a pure function of it.
     """
     _check_shape(shape)
     bend, head, inner, folds, texture, bias, top = jax.random.split(key, 7)
@@ -94,10 +107,15 @@ def random_ellipses(shape: tuple[int, int], *, key: PRNGKeyArray) -> Float[Array
 def random_field(
     shape: tuple[int, int], correlation: Float[Array, ""] | float, *, key: PRNGKeyArray
 ) -> Float[Array, "h w"]:
-    """A periodic Gaussian field of variance about 1 and correlation length `correlation`.
+    """A periodic Gaussian field of variance about 1, mean 0 and a given correlation length.
 
-    The unit is half the image's side: white noise filtered by `exp(-(correlation |k|)^2 / 2)`,
-    k in radians per unit, without its mean.
+    White noise filtered by `exp(-(correlation |k|)^2 / 2)`, k in radians per unit, the unit half
+    the image's side.
+
+    - `shape`: `(h, w)`, both at least 2.
+    - `correlation`: length in that unit, not negative: 0 is white noise, 0.5 smooth over the whole
+      image; it may be traced.
+    - `key`: of `jax.random`.
     """
     _check_shape(shape)
     ky = 2 * jnp.pi * jnp.fft.fftfreq(shape[0], d=2.0 / shape[0])

@@ -7,7 +7,7 @@ import numpy as np
 from jaxip._checks import check_input, check_nonnegative
 from jaxip._signature import door
 from jaxip._tree import tree_norm
-from jaxip._types import Array, Complex, Inexact, PRNGKeyArray, Scalar
+from jaxip._types import Array, Complex, Inexact, Numeric, PRNGKeyArray, Scalar
 from jaxip.operators import AbstractLinearOperator
 
 
@@ -15,13 +15,16 @@ from jaxip.operators import AbstractLinearOperator
 def complex_noise(
     y: Complex[Array, "..."],
     level: float | Scalar,
-    mask: Inexact[Array, "..."] | None = None,
+    mask: Numeric[Array | np.ndarray, "..."] | None = None,
     *,
     key: PRNGKeyArray,
 ) -> Complex[Array, "..."]:
-    """Complex normal noise e with `|e| = level * |y|` exactly, 0 where `mask` is 0.
+    """Complex normal noise e with `|e| = level * |y|` exactly: `y + e` are noisy data.
 
-    `mask=None` means everywhere. `y + e` are noisy data with a relative noise of `level`.
+    - `y`: complex, of any shape; e has its shape and dtype.
+    - `level`: relative size, finite and not negative, such as 0.01.
+    - `mask`: broadcasts to y; e is 0 where it is 0. None means everywhere.
+    - `key`: of `jax.random`.
 
     Raises: ValueError for real data.
     """
@@ -50,6 +53,11 @@ def simulate(
     The noise is drawn where the operator measures: where the diagonal of `A A^H`, if known, is
     not 0. It is an inverse crime when the same discretisation is then used to reconstruct;
     figures on such data say so by the word SIMULATED.
+
+    - `A`: an operator on one array whose data are one complex array.
+    - `image`: x, in the shape that A takes, real or complex as it does.
+    - `noise`: relative size `|e| / |A x|`, finite and not negative; 0 gives `A x`.
+    - `key`: of `jax.random`.
     """
     check_nonnegative("noise", noise)
     clean = A.mv(check_input("image", A.in_structure(), image))

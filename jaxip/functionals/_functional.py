@@ -1,7 +1,5 @@
 """The functionals of imaging, each with its prox; conjugates by Moreau's identity or projection."""
 
-import abc
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,12 +9,12 @@ from jaxip._checks import (
     check_nonnegative,
     check_positive,
     check_step,
-    is_concrete,
 )
-from jaxip._module import Module
 from jaxip._numerics import epsilon, inexact, modulus, norm_along, real_dtype, scaled
+from jaxip._rounding import UNIT, accurate_abs2, gamma, tree_levels
 from jaxip._tree import tree_abs2, tree_axpy, tree_max, tree_norm, tree_scale, tree_sub
-from jaxip._types import Array, Float, PyTree, Scalar
+from jaxip._types import Array, Flag, Float, PyTree, Scalar
+from jaxip.functionals._abstract import AbstractFunctional, AbstractNorm
 from jaxip.functionals._proximal import (
     check_level,
     group_soft_threshold,
@@ -27,63 +25,14 @@ from jaxip.functionals._proximal import (
 )
 from jaxip.functionals._soft_threshold import soft_threshold
 
-
-class AbstractFunctional(Module):
-    """A convex functional `f`, proper and lower semicontinuous."""
-
-    @abc.abstractmethod
-    def __call__(self, x: PyTree) -> Scalar:
-        """`f(x)`, inf outside the domain."""
-
-    @abc.abstractmethod
-    def prox(self, x: PyTree, step: Scalar | float) -> PyTree:
-        """`argmin_z step f(z) + |z - x|^2 / 2`."""
-
-    def conj_prox(self, x: PyTree, step: Scalar | float) -> PyTree:
-        """`argmin_z step f*(z) + |z - x|^2 / 2 = x - step prox_{f/step}(x / step)` (Moreau).
-
-        Raises: ValueError where a concrete step is not positive. (Our own functionals take a step
-        of 0, where this is the projection onto the domain of `f*`.)
-        """
-        if is_concrete(step):
-            check_positive("step", step)
-        x = jax.tree.map(inexact, x)
-        inner = self.prox(tree_scale(1 / step, x), 1 / step)
-        return tree_axpy(-step, inner, x)
-
-
-class AbstractNorm(AbstractFunctional):
-    """A weighted norm; its conjugate is the indicator of the unit ball of the dual norm."""
-
-    @abc.abstractmethod
-    def dual_norm(self, z: PyTree, slack: Scalar | float = 0.0) -> Scalar:
-        """The least t with `|Re <z, x>| <= t f(x)` for all x; `slack` is added to each modulus."""
-
-    @abc.abstractmethod
-    def smallest_weight(self) -> Scalar:
-        """A w with `w |x|_2 <= f(x)` for all x."""
-
-    @abc.abstractmethod
-    def largest_weight(self) -> Scalar:
-        """A w with `f(x) <= w |x|_1` for all x."""
-
-    @abc.abstractmethod
-    def terms(self, x: PyTree) -> Array:
-        """The nonnegative numbers whose sum is `f(x)`."""
-
-    def multiplied(self, factors: PyTree) -> "AbstractNorm":
-        """The norm with its weights multiplied, one positive factor for each term.
-
-        Raises: ValueError where it has no such weights.
-        """
-        raise ValueError(f"no rule to reweight a {type(self).__name__}")
-
-    def __call__(self, x: PyTree) -> Scalar:
-        return jnp.sum(self.terms(x))
+SPARE = 16 * UNIT  # for the few products around a norm
 
 
 class L1(AbstractNorm):
-    """`f(x) = sum_i weights_i |x_i|`, weights a scalar or of the shape of x, all positive."""
+    """`f(x) = sum_i weights_i |x_i|` of real or complex x.
+
+    - `weights`: finite and positive, one number or an array that broadcasts to x; a leaf.
+    """
 
     weights: Float[Array, "..."] = eqx.field(converter=as_scalar, default=1.0)
 
@@ -109,6 +58,9 @@ class L1(AbstractNorm):
     def largest_weight(self) -> Scalar:
         return jnp.max(self.weights)
 
+    def sizes(self, x: Array) -> Array:
+        return modulus(inexact(x))
+
     def multiplied(self, factors: Array) -> "L1":
         return L1(self.weights * factors)
 
@@ -116,7 +68,10 @@ class L1(AbstractNorm):
 class GroupL2(AbstractNorm):
     """`f(x) = sum_g weight_g |x_g|_2`, groups along one axis: isotropic TV on a gradient (axis 0).
 
-    `weight` is a scalar, or has one positive entry a group.
+    - `weight`: finite and positive, one number or one entry a group (the shape of x without the
+      axis); a leaf.
+    - `axis`: that the members of a group lie along, negative from the end; 0, where `Gradient` has
+      its directions. Static.
     """
 
     weight: Float[Array, "..."] = eqx.field(converter=as_scalar, default=1.0)
@@ -126,7 +81,7 @@ class GroupL2(AbstractNorm):
         check_positive("weight", self.weight)
 
     def terms(self, x: Array) -> Array:
-        sizes = self._sizes(x)
+        sizes = self.sizes(x)
         check_level("weight", self.weight, sizes.shape)
         return self.weight * sizes
 
@@ -141,7 +96,7 @@ class GroupL2(AbstractNorm):
         return project_groups(x, weight, self.axis)
 
     def dual_norm(self, z: Array, slack=0.0) -> Scalar:
-        return _largest((self._sizes(z) + slack) / self.weight)
+        return _largest((self.sizes(z) + slack) / self.weight)
 
     def smallest_weight(self) -> Scalar:
         return jnp.min(self.weight)
@@ -152,12 +107,15 @@ class GroupL2(AbstractNorm):
     def multiplied(self, factors: Array) -> "GroupL2":
         return GroupL2(self.weight * factors, self.axis)
 
-    def _sizes(self, x: Array) -> Array:
+    def sizes(self, x: Array) -> Array:
         return jnp.squeeze(norm_along(inexact(x), self.axis), self.axis)
 
 
 class SquaredL2(AbstractFunctional):
-    """`f(x) = scale/2 |x|_2^2`."""
+    """`f(x) = scale/2 |x|_2^2`, of the whole tree.
+
+    - `scale`: finite and not negative; a leaf.
+    """
 
     scale: Scalar = eqx.field(converter=as_scalar, default=1.0)
 
@@ -181,9 +139,27 @@ class SquaredL2(AbstractFunctional):
         factor = jnp.where(positive, scale / (scale + step), 0)
         return tree_scale(factor, jax.tree.map(inexact, x))
 
+    def conjugate(self, z: PyTree, slack=0.0) -> Scalar:
+        """`|z|^2 / (2 scale)`."""
+        return (_norm_above(z) + slack) ** 2 / (2 * self.scale) * (1 + SPARE)
+
+    def above(self, x: PyTree, error=0.0, unit=0.0) -> Scalar:
+        if unit == 0:
+            return self(x)
+        return self.scale * (_norm_above(x) + error) ** 2 / 2 * (1 + SPARE)
+
+    def reach(self, value: Scalar) -> Scalar:
+        return jnp.sqrt(2 * value / self.scale)
+
+    def is_sound(self) -> Flag:
+        return (self.scale > 0) & jnp.isfinite(self.scale)
+
 
 class L2(AbstractFunctional):
-    """`f(x) = scale |x|_2`, the norm of the whole tree."""
+    """`f(x) = scale |x|_2`, the norm of the whole tree.
+
+    - `scale`: finite and not negative; a leaf.
+    """
 
     scale: Scalar = eqx.field(converter=as_scalar, default=1.0)
 
@@ -199,15 +175,35 @@ class L2(AbstractFunctional):
     def conj_prox(self, x: PyTree, step) -> PyTree:
         return project_l2_ball(x, self.scale)
 
+    def conjugate(self, z: PyTree, slack=0.0) -> Scalar:
+        return jnp.zeros_like(self.scale)
+
+    def gauge(self, z: PyTree, slack=0.0) -> Scalar:
+        return (_norm_above(z) + slack) / self.scale
+
+    def above(self, x: PyTree, error=0.0, unit=0.0) -> Scalar:
+        return self(x) if unit == 0 else self.scale * (_norm_above(x) + error)
+
+    def reach(self, value: Scalar) -> Scalar:
+        return value / self.scale
+
+    def is_sound(self) -> Flag:
+        return (self.scale > 0) & jnp.isfinite(self.scale)
+
+    @property
+    def is_norm(self) -> bool:
+        return True
+
 
 class L2Ball(AbstractFunctional):
     """The indicator of `{|x - centre|_2 <= radius}`, up to rounding.
 
-    `centre` is a tree like x, or one number or array for every leaf of it.
+    - `radius`: finite and not negative; a leaf.
+    - `centre`: a tree like x, or one number or array for every leaf of it.
     """
 
     radius: Scalar = eqx.field(converter=as_scalar)
-    centre: PyTree = 0.0
+    centre: PyTree | float | complex = 0.0
 
     def __check_init__(self):
         check_nonnegative("radius", self.radius)
@@ -236,6 +232,11 @@ class L2Ball(AbstractFunctional):
         alone = jax.tree.structure(self.centre) == jax.tree.structure(0)
         centre = jax.tree.map(lambda _: self.centre, x) if alone else self.centre
         return jax.tree.map(_in_precision, centre, x)
+
+
+def _norm_above(x: PyTree) -> Scalar:
+    """`|x|_2` from above, in float64."""
+    return jnp.sqrt(accurate_abs2(x)) * (1 + gamma(tree_levels(x) + 8))
 
 
 def _largest(sizes: Array) -> Scalar:

@@ -20,6 +20,9 @@ from jaxip._types import Array, Float, Inexact, PyTree, Scalar
 def hard_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float) -> Array:
     """`argmin_z t |z|_0 + |z - x|^2 / 2`: x where `|x| > sqrt(2 t)`, else 0 (not convex).
 
+    - `x`: real or complex, of any shape.
+    - `t`: not negative, one number or an array that broadcasts to x; inf gives 0.
+
     Raises: ValueError where a concrete t is negative or NaN, or does not broadcast with x.
     """
     x = inexact(x)
@@ -33,6 +36,10 @@ def hard_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float) -> 
 @door
 def group_soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float, axis: int):
     """`x max(0, 1 - t/|x|_g)`, `|x|_g` the 2-norm along `axis` (one group per remaining index).
+
+    - `x`: real or complex, one axis or more.
+    - `t`: not negative, one number, or an array that broadcasts to x with length 1 along `axis`.
+    - `axis`: of the members of a group, negative from the end.
 
     Raises: ValueError where a concrete t is negative or NaN, or does not broadcast with x.
     """
@@ -98,6 +105,9 @@ def share(x: Array, t, axis: int | None = None) -> Array:
 def shrink_l2(x: PyTree, t: Scalar | float) -> PyTree:
     """`argmin_z t |z|_2 + |z - x|^2 / 2 = x max(0, 1 - t/|x|_2)`.
 
+    - `x`: real or complex, an array or a tree; the norm is that of all.
+    - `t`: not negative, one number.
+
     Raises: ValueError where a concrete t is negative or NaN.
     """
     check_level("t", t)
@@ -110,6 +120,9 @@ def shrink_l2(x: PyTree, t: Scalar | float) -> PyTree:
 @door
 def project_l2_ball(x: PyTree, radius: Scalar | float = 1.0) -> PyTree:
     """The nearest point of `{|z|_2 <= radius}`.
+
+    - `x`: real or complex, an array or a tree; the norm is that of all.
+    - `radius`: not negative, one number; inf keeps x. A traced one below 0 gives NaN.
 
     Raises: ValueError where a concrete radius is negative or NaN.
     """
@@ -132,6 +145,9 @@ def project_box(
     upper: Float[Array, "..."] | float,
 ) -> Array:
     """The nearest point of `lower <= z <= upper`, entry by entry; the imaginary part becomes 0.
+
+    - `x`: real or complex, of any shape.
+    - `lower`, `upper`: one number, or an array that broadcasts to x; inf is no bound.
 
     Raises: ValueError where concrete bounds are NaN, or lower is above upper.
     """

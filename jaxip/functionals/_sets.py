@@ -8,10 +8,11 @@ import jax.numpy as jnp
 
 from jaxip._checks import as_scalar, check_finite, check_nonnegative, check_order, check_step
 from jaxip._numerics import inexact
-from jaxip._rounding import gamma, levels, pairwise_sum
+from jaxip._rounding import UNIT, gamma, levels, pairwise_sum
 from jaxip._tree import tree_sub
 from jaxip._types import Array, Flag, Float, Scalar
-from jaxip.functionals._functional import AbstractFunctional, indicator
+from jaxip.functionals._abstract import AbstractFunctional
+from jaxip.functionals._functional import indicator
 from jaxip.functionals._proximal import project_box
 
 
@@ -35,8 +36,16 @@ class AbstractSet(AbstractFunctional):
         return 0.0
 
     def farthest(self, shape: tuple[int, ...]) -> Scalar | float:
-        """The largest `|x|_2` over the x of C of this shape, from above."""
+        """The largest `|x|_2` over the x of C of this `shape`, from above."""
         return float("inf")
+
+    def conjugate(self, z: Array, slack=0.0) -> Scalar:
+        """`sup_C Re <z, x>`, the support function: inf where C is unbounded that way."""
+        value = -jnp.asarray(self.support(-z, UNIT))
+        if self.bounded:
+            return value + slack * self.farthest(jnp.shape(z))
+        outside = jnp.any(self.lack_of(-z) != 0) | (jnp.asarray(slack) > 0)
+        return jnp.where(outside, jnp.inf, value)
 
     def is_sound(self) -> Flag:
         """Whether C is closed, convex and not empty, of traced values too."""
@@ -47,7 +56,11 @@ class AbstractSet(AbstractFunctional):
 
 
 class Box(AbstractSet):
-    """The indicator of `lower <= x <= upper` (real; a complex x must have imaginary part 0)."""
+    """The indicator of `lower <= x <= upper` (real; a complex x must have imaginary part 0).
+
+    - `lower`, `upper`: one number, or an array that broadcasts with x, `lower <= upper` in every
+      entry; inf is no bound, but the constraint of a problem must be finite. Leaves.
+    """
 
     bounded: ClassVar[bool] = True
 

@@ -17,6 +17,10 @@ def soft_threshold(x: Inexact[Array, "..."], t: Float[Array, "..."] | float) -> 
     """`argmin_z t |z|_1 + |z - x|^2 / 2 = x max(0, 1 - t/|x|)`: modulus shrunk, phase kept.
 
     The derivative is 0 where `|x| <= t`, at 0 too.
+
+    - `x`: real or complex, of any shape.
+    - `t`: not negative, one number or an array that broadcasts to x; inf gives 0.
+
     Raises: ValueError where a concrete t is negative or NaN, or does not broadcast with x.
     """
     x = inexact(x)

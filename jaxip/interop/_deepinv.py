@@ -13,8 +13,12 @@ def from_deepinv(
 ) -> HostOperator:
     """A `deepinv.physics.LinearPhysics`, unchanged: `physics.A` and `physics.A_adjoint`.
 
-    `in_shape` is one image without the batch axis, as in (channels, height, width). `norm` as in
-    `from_functions`. Noise models and parameters are left alone.
+    Noise models and parameters are left alone.
+
+    - `physics`: the linear physics, called without gradient on the device it is on.
+    - `in_shape`: of one image without the batch axis, as in (channels, height, width).
+    - `dtype`: of x; float32, the default of torch.
+    - `norm`: as of `from_functions`.
     """
 
     def apply(function):

@@ -22,7 +22,12 @@ class HostOperator(AbstractLinearOperator):
 
     Works under jit, vmap (one call after the other), jvp, vjp and twice. The functions see arrays
     of their own dtypes; what they give is returned in the precision of what came, so the accuracy
-    is theirs. `lower` and `upper` bracket the norm. Built by `from_functions` and its kind.
+    is theirs. Built by `from_functions` and its kind.
+
+    - `forward`, `adjoint`: functions from numpy to numpy; static, compared by identity, so another
+      one compiles anew.
+    - `native_in`, `native_out`: `(shape, dtype)` of x and y as the functions take them; static.
+    - `lower`, `upper`: the bracket of `|A|`, upper inf where none is known; leaves.
     """
 
     forward: Callable = eqx.field(static=True)
@@ -59,12 +64,21 @@ def from_functions(
     *,
     norm: Norm = None,
 ) -> HostOperator:
-    """An operator from two numpy functions: `A x` of an array of `in_shape`, and `A^H y`.
+    """An operator from two numpy functions: `A x` and `A^H y`.
 
-    `dtype` is that of x; `out_dtype` (as `forward` gives it, by default) that of y. `norm` is a
-    pair `(lower, upper)` around `|A|`, or one value for both; it is trusted. Without it a small
-    operator is read off column by column, a large one has a lower value tried and no upper one,
-    and a solver will ask for `norm`.
+    - `forward`: takes a numpy array of `in_shape` and `dtype`, and gives `A x`, in any shape of as
+      many entries as `out_shape`.
+    - `adjoint`: takes an array of `out_shape`, and gives `A^H y`; the pair is tried once on random
+      arrays, to 1e-3.
+    - `in_shape`, `out_shape`: of x and y.
+    - `dtype`: of x, floating or complex.
+    - `out_dtype`: says whether y is complex, its precision being that of x; None: as `forward`
+      gives it.
+    - `norm`: a pair `(lower, upper)` around `|A|`, or one value for both; it is trusted. None reads
+      a small operator off, column by column (up to 2,048 real coordinates on one side, and 2^22
+      entries); of a large one a lower value is tried and no upper one is known, and a solver will
+      ask for `norm`.
+
     Raises: ValueError where shapes do not fit, or `adjoint` is not the adjoint of `forward`.
     """
     native_in = (as_sizes(in_shape, "in_shape"), np.dtype(dtype))

@@ -16,8 +16,15 @@ def from_pylops(
 ) -> HostOperator:
     """A `pylops.LinearOperator`, unchanged: `op.matvec` and `op.rmatvec` on flattened images.
 
-    Shapes and dtype are `op.dims`, `op.dimsd` and `op.dtype` unless given. `norm` as in
-    `from_functions`. Runs on the host; derivatives in x and y, none in what the operator holds.
+    Runs on the host; derivatives in x and y, none in what the operator holds.
+
+    - `op`: the operator.
+    - `in_shape`, `out_shape`: of x and y, with as many entries as the operator has; None takes
+      `op.dims` and `op.dimsd`.
+    - `dtype`: of x; None takes `op.dtype`.
+    - `norm`: as of `from_functions`.
+
+    Raises: ValueError where a shape has another number of entries.
     """
     into = tuple(op.dims) if in_shape is None else tuple(in_shape)
     out = tuple(op.dimsd) if out_shape is None else tuple(out_shape)

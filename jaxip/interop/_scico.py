@@ -37,9 +37,10 @@ class ScicoOperator(AbstractLinearOperator):
 def from_scico(op, *, norm: Norm = None) -> ScicoOperator:
     """A `scico.linop.LinearOperator`, unchanged, inside the same compiled program.
 
-    A BlockArray becomes a tuple. `norm` is a pair `(lower, upper)` around `|A|`, or one value for
-    both, and is trusted; without it a small operator is read off. What `op` holds is a constant of
-    the program: no derivative in it, and another `op` compiles anew.
+    - `op`: the operator, a BlockArray of which becomes a tuple. What it holds is a constant of the
+      program: no derivative in it, and another `op` compiles anew.
+    - `norm`: a pair `(lower, upper)` around `|A|`, or one value for both, and is trusted; None
+      reads a small operator off.
     """
     if norm is not None:
         return ScicoOperator(op, given(norm, op.input_dtype))

@@ -23,9 +23,13 @@ def from_scipy(
     *,
     norm: Norm = None,
 ) -> HostOperator:
-    """A scipy `LinearOperator`, or a sparse or dense matrix, unchanged; it needs `rmatvec`.
+    """A scipy `LinearOperator`, or a sparse or dense matrix, unchanged.
 
-    x and y are vectors unless shapes are given. `norm` as in `from_functions`.
+    - `linear_operator`: of scipy, with `rmatvec`; or a matrix, `[m, n]`, finite.
+    - `in_shape`, `out_shape`: of x and y, with n and m entries; None makes them vectors.
+    - `dtype`: of x; None takes that of the operator, in single precision or more.
+    - `norm`: as of `from_functions`.
+
     Raises: TypeError for another kind of thing, ValueError for a matrix that is empty or not
     finite.
     """
@@ -53,11 +57,12 @@ def from_scipy(
 
 @door
 def to_scipy(A: AbstractLinearOperator):
-    """`A` as a scipy `LinearOperator` on flat vectors, for `svds`, `lsqr`, `cg` and their kind.
+    """A as a scipy `LinearOperator` on flat vectors, for `svds`, `lsqr`, `cg` and their kind.
 
-    The entries of all arrays of x, one after the other. Where all arrays are complex, or all
-    real, the vectors are so; else they hold real coordinates (real parts, then imaginary parts, of
-    each array), in which the adjoint for `Re <a, b>` is the transpose.
+    - `A`: any operator; the vectors hold the entries of all arrays of x, one after the other. Where
+      all arrays are complex, or all real, the vectors are so; else they hold real coordinates (real
+      parts, then imaginary parts, of each array), in which the adjoint for `Re <a, b>` is the
+      transpose.
     """
     from scipy.sparse.linalg import LinearOperator
 

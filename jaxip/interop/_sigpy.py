@@ -9,7 +9,9 @@ from jaxip.interop._norm import Norm
 def from_sigpy(linop, dtype: Any = complex, *, norm: Norm = None) -> HostOperator:
     """A `sigpy.linop.Linop`, unchanged: `linop(x)` and `linop.H(y)`, shapes as it says.
 
-    A linop has no dtype of its own: `dtype` is that of x. `norm` as in `from_functions`.
+    - `linop`: the operator.
+    - `dtype`: of x, for a linop has none of its own; complex, as k-space is.
+    - `norm`: as of `from_functions`.
     """
     adjoint = linop.H
     return from_functions(

@@ -10,17 +10,19 @@ from jaxip._checks import check_positive
 from jaxip._numerics import abs2, inexact, power_of_two, scaled
 from jaxip._signature import door
 from jaxip._tree import tree_norm
-from jaxip._types import Array, Inexact, Scalar
+from jaxip._types import Array, Numeric, Scalar
 
 
 @door
 def relative_error(
-    x: Inexact[Array | np.ndarray, "..."], reference: Inexact[Array | np.ndarray, "..."]
+    x: Numeric[Array | np.ndarray, "..."], reference: Numeric[Array | np.ndarray, "..."]
 ) -> Scalar:
     """`|x - reference| / |reference|`; where the reference is 0: inf, or NaN if x is 0 too.
 
     Complex values are compared as they are, phase included. The derivative at `x == reference`
     is 0.
+
+    - `x`, `reference`: real or complex arrays of one shape, any but empty.
     """
     x, reference = same_shape(x, reference)
     return tree_norm(x - reference) / tree_norm(reference)
@@ -28,11 +30,13 @@ def relative_error(
 
 @door
 def nmse(
-    x: Inexact[Array | np.ndarray, "..."], reference: Inexact[Array | np.ndarray, "..."]
+    x: Numeric[Array | np.ndarray, "..."], reference: Numeric[Array | np.ndarray, "..."]
 ) -> Scalar:
     """`|x - reference|^2 / |reference|^2`; where the reference is 0: inf, or NaN if x is 0 too.
 
     Complex values are compared as they are, phase included.
+
+    - `x`, `reference`: real or complex arrays of one shape, any but empty.
     """
     x, reference = same_shape(x, reference)
     size = tree_norm(reference)
@@ -45,14 +49,18 @@ def nmse(
 
 @door
 def psnr(
-    x: Inexact[Array | np.ndarray, "..."],
-    reference: Inexact[Array | np.ndarray, "..."],
+    x: Numeric[Array | np.ndarray, "..."],
+    reference: Numeric[Array | np.ndarray, "..."],
     data_range: float | Scalar,
 ) -> Scalar:
     """`20 log10(data_range / rms(x - reference))` in dB, `rms(d) = sqrt(mean |d|^2)`.
 
-    Not capped: equal images give inf, with derivative 0. Complex values are compared as they
-    are, phase included. `data_range` is the length of the range of the reference, such as 1.
+    Not capped: equal images give inf, with derivative 0. Complex values are compared as they are,
+    phase included.
+
+    - `x`, `reference`: real or complex arrays of one shape, any but empty.
+    - `data_range`: length of the range of the reference, such as 1; positive. None is guessed from
+      an image, so that numbers compare.
     """
     x, reference = same_shape(x, reference)
     check_positive("data_range", data_range)

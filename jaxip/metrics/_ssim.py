@@ -8,7 +8,7 @@ from jaxip._checks import check_positive
 from jaxip._numerics import modulus, power_of_two
 from jaxip._signature import door
 from jaxip._tree import tree_max
-from jaxip._types import Array, Inexact, Scalar
+from jaxip._types import Array, Numeric, Scalar
 from jaxip.metrics._errors import same_shape
 
 WINDOW = 7  # pixels, the default of scikit-image
@@ -16,8 +16,8 @@ WINDOW = 7  # pixels, the default of scikit-image
 
 @door
 def ssim(
-    x: Inexact[Array | np.ndarray, "h w"],
-    reference: Inexact[Array | np.ndarray, "h w"],
+    x: Numeric[Array | np.ndarray, "h w"],
+    reference: Numeric[Array | np.ndarray, "h w"],
     data_range: float | Scalar,
 ) -> Scalar:
     """Mean over 7 x 7 windows of `(2 m n + a)(2 c + b) / ((m^2 + n^2 + a)(v + w + b))`.
@@ -27,6 +27,10 @@ def ssim(
     MODULUS: phase does not count; real images keep their sign. Windows that stick out of the
     image are left out. Agrees to 1e-6 with `skimage.metrics.structural_similarity` at its
     defaults (`gaussian_weights=False`, `win_size=7`).
+
+    - `x`, `reference`: real or complex `[h, w]` of one shape, at least 7 x 7.
+    - `data_range`: length of the range of the reference, such as 1; positive. It sets a and b, and
+      none is guessed.
 
     Raises: ValueError unless both are 2-D of one shape, at least 7 x 7.
     Source: Wang, Bovik, Sheikh and Simoncelli (2004), equation 13.

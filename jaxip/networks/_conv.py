@@ -18,9 +18,13 @@ _SWAPPED = ("NHWC", "HWOI", "NHWC")
 def conv2d(x: Float[Array, "n h w c"], kernel: Float[Array, "k l c d"]) -> Float[Array, "n h w d"]:
     """`y[p] = sum_q x[p + q] kernel[q]`: correlation of odd size, stride 1, zero padding.
 
-    Derivatives of every order and mode, and `vmap`. The rule is written so that XLA:CPU gets
-    each transposed convolution in a layout that it is fast in: with the default rule a gradient
-    inside `lax.scan` takes some 30 times longer (`tests/networks/test_conv.py` has the values).
+    Derivatives of every order and mode, and `vmap`. The rule is written so that XLA:CPU gets each
+    transposed convolution in a layout that it is fast in: with the default rule a gradient inside
+    `lax.scan` takes some 30 times longer.
+
+    - `x`: float `[n, h, w, c]`, images by channels last.
+    - `kernel`: float `[k, l, c, d]`, k and l odd; the result is `[n, h, w, d]`.
+
     Raises: ValueError for integers, an empty array or channels that differ.
     """
     check_floating("x", x)
@@ -79,10 +83,16 @@ def _shifted_products(x: Array, kernel: Array) -> Array:
 
 
 class Conv2D(nnx.Module):
-    """`y = k * x + b`: `conv2d` with a learned kernel of odd size and a bias, NHWC.
+    """`y = k * x + b`: `conv2d` with a learned kernel and a bias, `[n, h, w, c]` to `[n, h, w, d]`.
 
     The kernel is drawn with variance `gain^2 / (size^2 in_channels)`; the bias starts at 0.
     Computes in the precision of `x`.
+
+    - `in_channels`, `out_channels`: c and d, 1 or more.
+    - `size`: odd side of the kernel in pixels.
+    - `gain`: positive; the default `sqrt(2)` keeps the variance through rectified layers, 1 through
+      linear ones.
+    - `key`: of `jax.random`, for the kernel.
     """
 
     @door

@@ -10,20 +10,24 @@ from flax import nnx
 from jaxip._arguments import given
 from jaxip._module import Module
 from jaxip._numerics import is_trainable
-from jaxip._types import PyTree
+from jaxip._types import AnyTree, PyTree
 from jaxip.operators import AbstractLinearOperator
 
 
 class Frozen(Module):
-    """`x -> module(x)`: an nnx module in evaluation mode as a callable pytree.
+    """`(*args, **kwargs) -> module(*args, **kwargs)`: an nnx module in evaluation mode, a pytree.
 
-    `params` are the `nnx.Param`s and all that `trainable` marks; `rest` holds every other
-    variable (running statistics, random state), which stays what it was: changes that the module
-    makes to it during a call are dropped. A module shared between two fields stays shared.
+    A module shared between two fields stays shared.
+
+    - `module`: any `nnx.Module`; it is put into evaluation mode itself.
+    - `params`: the `nnx.Param`s, all that `trainable` marks.
+    - `rest`: every other variable (running statistics, random state), which stays what it was:
+      changes that the module makes to it during a call are dropped.
+    - `graph`: the structure of the module; static.
     """
 
-    params: PyTree
-    rest: PyTree
+    params: AnyTree
+    rest: AnyTree
     graph: Any = eqx.field(static=True)
 
     def __init__(self, module: nnx.Module):
@@ -44,16 +48,20 @@ class Frozen(Module):
 class ChoosesTrainable(Protocol):
     """A net that says itself which of its arrays training changes."""
 
-    def trainable_mask(self) -> PyTree: ...
+    def trainable_mask(self) -> AnyTree: ...
 
 
-def trainable(net: PyTree) -> PyTree:
-    """A tree of booleans over the leaves of `net`: True where training may change the leaf.
+def trainable(net: AnyTree) -> AnyTree:
+    """A tree of booleans over the leaves of a net: True where training may change the leaf.
 
     Floating and complex arrays are trained, except the leaves of linear operators (masks, coil
     maps), what a `Frozen` module does not hold as `nnx.Param`, and what a part with a
-    `trainable_mask` leaves out. Bare nnx modules: only Params.
-    Use as `eqx.partition(net, trainable(net))`. Raises: TypeError for what holds no array.
+    `trainable_mask` leaves out. Bare nnx modules: only Params. Use as
+    `eqx.partition(net, trainable(net))`.
+
+    - `net`: any tree that holds arrays.
+
+    Raises: TypeError for what holds no array.
     """
     if not any(isinstance(v, jax.Array | np.ndarray) for v in jax.tree.leaves(net)):
         raise TypeError(f"net takes a tree that holds arrays, but got {given(net)}")
@@ -64,7 +72,7 @@ def _is_unit(node) -> bool:
     return isinstance(node, AbstractLinearOperator | Frozen | ChoosesTrainable | nnx.Variable)
 
 
-def _mark(node) -> PyTree:
+def _mark(node) -> AnyTree:
     if isinstance(node, AbstractLinearOperator):
         return jax.tree.map(lambda _: False, node)
     if isinstance(node, Frozen):

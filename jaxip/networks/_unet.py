@@ -19,9 +19,13 @@ from jaxip.operators import AbstractLinearOperator, check_replaces
 class UNet(nnx.Module):
     """`x -> x + s g(x / s)`, `s = max |x|`, `g` a U-Net of residual blocks without normalisation.
 
-    One image `[h, w]`, complex (two channels inside) or real (one); any size: zero-padded to
-    a multiple of `2^(levels - 1)`. Scaling the image by c > 0 scales the output by c. Batch with
-    `jax.vmap`. Computes in the precision of the image.
+    One image `[h, w]`; any size: zero-padded to a multiple of `2^(levels - 1)`. Scaling the image
+    by c > 0 scales the output by c. Batch with `jax.vmap`. Computes in the precision of the image.
+
+    - `features`: channels of each level, finest first, each 1 or more; the default has 4 levels and
+      is that of the shipped weights.
+    - `is_complex`: True takes complex images (two channels inside), False real ones (one).
+    - `key`: of `jax.random`, for the weights.
 
     Source: Ronneberger et al. (2015), with residual blocks, mean pooling, sums of skips.
     """
@@ -78,7 +82,11 @@ class UNet(nnx.Module):
 
 
 class UNetReconstruction(Module):
-    """`y -> net(A^H y)`: the zero-filled (back-projected) image, corrected by a network."""
+    """`y -> net(A^H y)`: the zero-filled (back-projected) image, corrected by a network.
+
+    - `net`: image to image, any callable pytree.
+    - `op`: A; its leaves are not trained.
+    """
 
     net: Callable
     op: AbstractLinearOperator
@@ -87,7 +95,7 @@ class UNetReconstruction(Module):
         return self.net(self.op.H @ y)
 
     def with_operator(self, op: AbstractLinearOperator) -> "UNetReconstruction":
-        """The same network behind another operator of the same shapes (compiles nothing anew).
+        """The same network behind another operator `op` of the same shapes (compiles nothing anew).
 
         Raises: ValueError where the shapes differ.
         """
@@ -102,7 +110,10 @@ def unet(
     is_complex: bool = True,
     key: PRNGKeyArray,
 ) -> Frozen:
-    """A `UNet` with random weights as a callable pytree `[h, w] -> [h, w]`."""
+    """A `UNet` with random weights as a callable pytree `[h, w] -> [h, w]`.
+
+    - `features`, `is_complex`, `key`: as of `UNet`.
+    """
     return Frozen(UNet(features=features, is_complex=is_complex, key=key))
 
 

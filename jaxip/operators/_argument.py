@@ -10,7 +10,13 @@ from jaxip.operators._operator import AbstractLinearOperator
 
 @door
 def check_operator(name: str, op) -> None:
-    """Raises: TypeError for what is no operator."""
+    """Whether an argument is an operator.
+
+    - `name`: of the argument, as the message gives it.
+    - `op`: anything; an `AbstractLinearOperator` passes.
+
+    Raises: TypeError for what is no operator.
+    """
     way_out = "operators.Matrix(array) makes one of a matrix"
     check_kind(name, op, AbstractLinearOperator, "an operator", way_out)
 
@@ -18,6 +24,9 @@ def check_operator(name: str, op) -> None:
 @door
 def image_shape(name: str, op) -> tuple[int, ...]:
     """The shape of the one array that an operator takes.
+
+    - `name`: of the argument, as the message gives it.
+    - `op`: the operator; what it takes must be one array, no tree of arrays.
 
     Raises: TypeError for what is no operator, ValueError for one on several arrays.
     """

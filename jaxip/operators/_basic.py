@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._arguments import as_count
-from jaxip._checks import as_array, as_sizes, check_finite, of_kind, shown
+from jaxip._checks import as_array, as_dtype, as_sizes, check_finite, of_kind, shown
 from jaxip._numerics import abs2, matvec, times, vecmat
 from jaxip._signature import door
 from jaxip._types import Array, Inexact, PRNGKeyArray, PyTree, Scalar, Structure
@@ -20,10 +20,15 @@ from jaxip.operators.sampling._sampling import normals
 
 
 class Identity(AbstractLinearOperator):
-    """`x -> x` on arrays of one shape."""
+    """`x -> x` on arrays of one shape.
+
+    - `shape`: sizes of x, any number of axes; static.
+    - `dtype`: that x is declared with; None is complex in the default precision, which takes real
+      arrays too.
+    """
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def mv(self, x: PyTree) -> PyTree:
         return x
@@ -54,7 +59,11 @@ class Identity(AbstractLinearOperator):
 
 
 class Diagonal(AbstractLinearOperator):
-    """`x -> d * x`, entry by entry; `|A| = max |d|`. With a mask of 0 and 1, this is inpainting."""
+    """`x -> d * x`, entry by entry; `|A| = max |d|`. With a mask of 0 and 1, this is inpainting.
+
+    - `diagonal`: d, float or complex `[...]`, finite, in the shape and dtype of x: a real one takes
+      real images only. Truth values become 0 and 1.
+    """
 
     diagonal: Inexact[Array, "..."] = eqx.field(converter=partial(as_array, "diagonal"))
 
@@ -94,7 +103,11 @@ class Diagonal(AbstractLinearOperator):
 
 
 class Matrix(AbstractLinearOperator):
-    """`x -> M x` for a dense matrix, real or complex."""
+    """`x -> M x` for a dense matrix, real or complex.
+
+    - `matrix`: M, float or complex `[m, n]`, finite; x is `[n]` and y is `[m]`, both of its dtype:
+      a real one takes real vectors only.
+    """
 
     matrix: Inexact[Array, "m n"] = eqx.field(converter=partial(as_array, "matrix"))
 
@@ -149,8 +162,16 @@ def gaussian_matrix(
 ) -> Inexact[Array, "m n"]:
     """Independent normal entries of mean 0 and variance `1 / rows`, for `Matrix`.
 
-    Columns have unit norm on average. `dtype` is real by default; a complex entry has its
-    variance in equal parts. The numbers are drawn in float64 on the host and then rounded.
+    Columns have unit norm on average. The numbers are drawn in float64 on the host and then
+    rounded.
+
+    - `rows`: m, the measurements, 1 or more.
+    - `columns`: n, the unknowns, 1 or more.
+    - `dtype`: of the entries; None is real in the default precision. A complex entry has its
+      variance in equal parts.
+    - `key`: of `jax.random`; the same one gives the same matrix in 32 and 64 bits, but for
+      rounding.
+
     Raises: ValueError for sizes that are not positive.
     """
     rows, columns = as_count("rows", rows), as_count("columns", columns)
@@ -169,8 +190,13 @@ class FunctionOperator(AbstractLinearOperator):
 
     Pass module-level functions or callable pytrees: a fresh lambda compiles anew each time. The
     automatic adjoint is wrong for antilinear and affine functions: run `check_adjoint`.
-    `norm`, a pair `(lower, upper)`, is taken as it is given; without it `norm_bounds` reads off a
-    small operator, and knows no upper bound of a large one.
+
+    - `forward`: `x -> A x`, linear; a real x comes as complex where `structure` says so.
+    - `structure`: shapes and dtypes of x, a `jax.ShapeDtypeStruct` or a tree of such; static. Those
+      of `A x` are found by tracing `forward`.
+    - `adjoint`: `y -> A^H y`; None transposes `forward`.
+    - `norm`: a pair `(lower, upper)` with `0 <= lower <= |A| <= upper`, taken as it is given; None
+      reads off a small operator, and knows no upper bound of a large one.
     """
 
     forward: Callable

@@ -12,7 +12,11 @@ from jaxip.operators._operator import AbstractLinearOperator, check_operators
 
 
 class Stack(AbstractLinearOperator):
-    """`x -> (A_1 x, ..., A_n x)`; `max |A_i| <= |A| <= sqrt(sum |A_i|^2)`."""
+    """`x -> (A_1 x, ..., A_n x)`; `max |A_i| <= |A| <= sqrt(sum |A_i|^2)`.
+
+    - `ops`: the `A_i`, one or more that take arrays of the same shapes; y is a tuple with one part
+      for each.
+    """
 
     ops: tuple[AbstractLinearOperator, ...]
 
@@ -79,7 +83,11 @@ class Stack(AbstractLinearOperator):
 
 
 class BlockRow(AbstractLinearOperator):
-    """`(x_1, ..., x_n) -> A_1 x_1 + ... + A_n x_n`; `max |A_i| <= |A| <= sqrt(sum |A_i|^2)`."""
+    """`(x_1, ..., x_n) -> A_1 x_1 + ... + A_n x_n`; `max |A_i| <= |A| <= sqrt(sum |A_i|^2)`.
+
+    - `ops`: the `A_i`, one or more that give arrays of the same shapes; x is a tuple with one part
+      for each.
+    """
 
     ops: tuple[AbstractLinearOperator, ...]
 
@@ -121,6 +129,9 @@ class BlockMatrix(AbstractLinearOperator):
 
     `max |A_ij| <= |A| <= min(F, sqrt(R C))` with F the root of the sum of the `|A_ij|^2`, R and C
     the largest sums of the `|A_ij|` over a row and over a column.
+
+    - `rows`: the `A_ij`, row by row, each an operator or None; in a row all give the same shapes,
+      in a column all take the same. No row and no column is all None: its size would not be known.
     """
 
     rows: tuple[tuple[AbstractLinearOperator | None, ...], ...]
@@ -185,7 +196,10 @@ class BlockMatrix(AbstractLinearOperator):
 
 
 class BlockDiagonal(AbstractLinearOperator):
-    """`(x_1, ..., x_n) -> (A_1 x_1, ..., A_n x_n)`; `|A| = max |A_i|`."""
+    """`(x_1, ..., x_n) -> (A_1 x_1, ..., A_n x_n)`; `|A| = max |A_i|`.
+
+    - `ops`: the `A_i`, one or more; x and y are tuples with one part for each.
+    """
 
     ops: tuple[AbstractLinearOperator, ...]
 

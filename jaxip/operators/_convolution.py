@@ -1,5 +1,6 @@
 """Convolutions with a kernel that may be learned, and sampling below the grid."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal, get_args
 
@@ -7,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_floating, as_integers, as_sizes, check_finite
+from jaxip._checks import as_dtype, as_floating, as_integers, as_sizes, check_finite
 from jaxip._numerics import abs2
 from jaxip._types import Array, Complex, Inexact, Structure
 from jaxip.operators._fourier import fft_rounding
@@ -20,19 +21,25 @@ Mode = Literal["circular", "valid", "same"]
 class Convolution(AbstractLinearOperator):
     """`(A x)_i = sum_j k_j x_(i + c - j)`, by the FFT on a grid on which nothing wraps around.
 
-    "circular" continues x periodically and "same" by zeros, both with the origin of the kernel at
-    `c = (m - 1) // 2`; "valid" keeps the `n - m + 1` places whose sum stays inside (`c = m - 1`).
-    The kernel is a leaf, real or complex, at most as large as the image; its dtype is that of the
-    images, unless `dtype` says otherwise. Other boundaries: `Convolution(...) @ extension`.
-    `|A| = max |K|`, K the DFT of the kernel, if circular; on the padded grid it is an upper bound,
-    and `|k|_2 <= |A| <= |k|_1` always.
+    Other boundaries than these: `Convolution(...) @ extension`. `|A| = max |K|`, K the DFT of the
+    kernel, if circular; on the padded grid it is an upper bound, and `|k|_2 <= |A| <= |k|_1`
+    always.
+
+    - `kernel`: k, `[...]` with the axes of x, real or complex, finite, each side 1 to that of x; a
+      leaf, so it may be learned.
+    - `shape`: sizes of x, any number of axes; static.
+    - `mode`: "circular" continues x periodically and "same" by zeros, both with `c = (m - 1) // 2`
+      along a side of m; "valid" keeps the `n - m + 1` places whose sum stays inside (`c = m - 1`).
+    - `dtype`: that x is declared with; None is that of the kernel, so that a real kernel takes real
+      images only. A complex kernel needs a complex one.
+
     Raises: ValueError for a kernel of other dimensions than `shape`, or larger.
     """
 
     kernel: Inexact[Array, "..."] = eqx.field(converter=partial(as_floating, "kernel"))
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     mode: Mode = eqx.field(static=True, default="circular")
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         sizes, shape = self.kernel.shape, self.shape
@@ -102,9 +109,16 @@ class Convolution(AbstractLinearOperator):
 class Downsampling(AbstractLinearOperator):
     """`A x = (k * x)[::f]`: every f-th value of a circular convolution, f for each axis.
 
-    Without a kernel it is the triangle of width `2 f - 1`, a box of width f twice: its sum is 1
-    and it is 0 at all frequencies that fold onto 0. `|A|^2 = max_w mean |K|^2` over the
-    frequencies that fold onto w.
+    `|A|^2 = max_w mean |K|^2` over the frequencies that fold onto w, K the DFT of the kernel.
+
+    - `shape`: sizes of x, any number of axes; static.
+    - `factor`: f, one whole number from 1 on for all axes or one for each; it divides the sides.
+      Static.
+    - `kernel`: k as in `Convolution`; None is the triangle of width `2 f - 1`, a box of width f
+      twice: its sum is 1, and it is 0 at all frequencies that fold onto 0.
+    - `dtype`: that x is declared with; None is that of the kernel, real for the triangle.
+    - `convolution`: the convolution before every f-th value is taken, a field.
+
     Raises: ValueError unless f divides each side.
     """
 
@@ -113,8 +127,8 @@ class Downsampling(AbstractLinearOperator):
 
     def __init__(
         self,
-        shape: tuple[int, ...],
-        factor: int | tuple[int, ...],
+        shape: Sequence[int],
+        factor: int | Sequence[int],
         kernel: Inexact[Array, "..."] | None = None,
         *,
         dtype=None,

@@ -11,12 +11,18 @@ from jaxip.operators._operator import AbstractLinearOperator, check_operators
 
 @door
 def gram(A: AbstractLinearOperator) -> "Gram":
-    """`A^H A` as a self-adjoint operator with `|A^H A| = |A|^2`."""
+    """`A^H A` as a self-adjoint operator with `|A^H A| = |A|^2`.
+
+    - `A`: any operator; the result maps what A takes to the same.
+    """
     return Gram(A)
 
 
 class Gram(AbstractLinearOperator):
-    """`x -> A^H A x`: self-adjoint, no eigenvalue negative; `|A^H A| = |A|^2`."""
+    """`x -> A^H A x`: self-adjoint, no eigenvalue negative; `|A^H A| = |A|^2`.
+
+    - `op`: A.
+    """
 
     op: AbstractLinearOperator
 
@@ -59,6 +65,9 @@ class Batched(AbstractLinearOperator):
 
     For one operator that acts on many images at once, as inside a larger composition; to apply A
     to a batch, `jax.vmap(A)(x)` does without. The norm is that of A.
+
+    - `op`: A.
+    - `count`: n, the length of the new first axis of every array, 1 or more; static.
     """
 
     op: AbstractLinearOperator

@@ -31,6 +31,11 @@ def auto_rmv(op: Any, y: PyTree) -> PyTree:
     """`A^H y = conj(A^T conj(y))` by transposing `op.mv`.
 
     Silently wrong for maps that are antilinear or affine: run `check_adjoint`.
+
+    - `op`: an operator whose `mv` JAX can transpose.
+    - `y`: arrays that fit `op.out_structure()`; a real one where complex is declared is taken as
+      complex.
+
     Raises: TypeError for what is no operator, and as `op.rmv` for a y that does not fit.
     """
     if isinstance(op, type) or not hasattr(op, "in_structure"):  # its class is built on this file

@@ -5,20 +5,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_array, as_sizes, check_nonnegative
+from jaxip._checks import as_array, as_dtype, as_sizes, check_nonnegative
 from jaxip._numerics import abs2, scaled
-from jaxip._types import Array, Complex, Float, Structure
+from jaxip._types import Array, Complex, Float, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
 
 
-def centred_fft(x: Complex[Array, "..."], ndim: int) -> Complex[Array, "..."]:
+def centred_fft(x: Inexact[Array, "..."], ndim: int) -> Complex[Array, "..."]:
     """Unitary DFT over the last `ndim` axes, origin and zero frequency at index `n // 2`."""
     axes, scale = _centre(x.shape, ndim)
     moved = jnp.fft.fftn(_alternated(jnp.fft.ifftshift(x, _odd(x, axes)), axes), axes=axes)
     return scaled(scale, jnp.fft.fftshift(_alternated(moved, axes), _odd(x, axes)))
 
 
-def centred_ifft(y: Complex[Array, "..."], ndim: int) -> Complex[Array, "..."]:
+def centred_ifft(y: Inexact[Array, "..."], ndim: int) -> Complex[Array, "..."]:
     """The inverse, and adjoint, of `centred_fft`."""
     axes, scale = _centre(y.shape, ndim)
     moved = jnp.fft.ifftn(_alternated(jnp.fft.ifftshift(y, _odd(y, axes)), axes), axes=axes)
@@ -69,10 +69,16 @@ def fft_rounding(shape: tuple[int, ...]) -> float:
 
 
 class Fourier(AbstractLinearOperator):
-    """`A x = F x`, the unitary DFT with zero frequency at the centre; `A^H A = I`."""
+    """`A x = F x`, the unitary DFT with zero frequency at the centre; `A^H A = I`.
+
+    - `shape`: sizes of x, one or more axes, all transformed, of any length; index `n // 2` is the
+      origin of x too.
+    - `dtype`: that x is declared with; None is complex in the default precision, which takes real
+      arrays too. y is complex.
+    """
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def mv(self, x: Array) -> Array:
         return centred_fft(x, len(self.shape))
@@ -102,10 +108,12 @@ class Fourier(AbstractLinearOperator):
 class SubsampledFourier(AbstractLinearOperator):
     """`A x = mask * F x` on the full grid, `F` the unitary centred DFT; `|A| = max |mask|`.
 
-    The mask is 0 where nothing was measured; other values weight the samples. Data outside the
-    mask are zero. A new mask of the same shape compiles nothing anew. `ndim` is the number of
-    last axes that are transformed, None for all: a mask `[t, h, w]` with `ndim=2` samples each
-    frame of an image series on its own (k-t).
+    Zero frequency is at index `n // 2`. A new mask of the same shape compiles nothing anew.
+
+    - `mask`: real `[...]`, finite and not negative, in the shape of x: 0 where nothing was measured
+      (data are 0 there), other values weight the samples. Truth values become 0 and 1.
+    - `ndim`: the number of last axes that are transformed, from 1 on; None is all. A mask
+      `[t, h, w]` with 2 samples each frame of an image series on its own (k-t).
     """
 
     mask: Float[Array, "..."] = eqx.field(converter=lambda m: floating_mask(m))

@@ -91,7 +91,10 @@ class AbstractLinearOperator(OperatorRules):
 
 
 class Adjoint(AbstractLinearOperator):
-    """`A^H` as an operator."""
+    """`A^H` as an operator.
+
+    - `op`: A.
+    """
 
     op: AbstractLinearOperator
 
@@ -128,7 +131,11 @@ class Adjoint(AbstractLinearOperator):
 
 
 class Composed(AbstractLinearOperator):
-    """`A B`."""
+    """`A B`.
+
+    - `left`: A.
+    - `right`: B; what it gives has the shapes that A takes.
+    """
 
     left: AbstractLinearOperator
     right: AbstractLinearOperator
@@ -186,7 +193,10 @@ class Composed(AbstractLinearOperator):
 
 
 class Sum(AbstractLinearOperator):
-    """`A + B`."""
+    """`A + B`.
+
+    - `left`, `right`: A and B, of the same shapes on both sides.
+    """
 
     left: AbstractLinearOperator
     right: AbstractLinearOperator
@@ -223,7 +233,11 @@ class Sum(AbstractLinearOperator):
 
 
 class Scaled(AbstractLinearOperator):
-    """`c A` with a real or complex scalar c (a leaf)."""
+    """`c A`.
+
+    - `scalar`: c, real or complex, a leaf; complex needs an operator with complex output.
+    - `op`: A.
+    """
 
     scalar: Inexact[Array, ""] = eqx.field(converter=as_scalar)
     op: AbstractLinearOperator

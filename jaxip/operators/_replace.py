@@ -5,7 +5,13 @@ from jaxip.operators._operator import AbstractLinearOperator, check_operators
 
 
 def check_replaces(new: AbstractLinearOperator, old: AbstractLinearOperator) -> None:
-    """Raises: TypeError for what is no operator; ValueError where the shapes differ."""
+    """Whether `new` may stand for `old` in a map.
+
+    - `new`: the operator to come; its dtypes may differ.
+    - `old`: the operator that the map was made for.
+
+    Raises: TypeError for what is no operator; ValueError where the shapes differ.
+    """
     check_operators("with_operator", (new, old))
     pairs = (
         (old.in_structure(), new.in_structure()),

@@ -37,8 +37,9 @@ class OperatorRules(Module):
     def norm_bounds(self) -> tuple[Scalar, Scalar]:
         """`(lower, upper)` with `lower <= |A| <= upper`; upper is inf where none is known.
 
-        This default reads off a small operator, and tries vectors on a large one (`_bracket.py`).
-        A subclass with a formula, or with a cheap bound, gives it here.
+        This default reads off a small operator (up to 256 real coordinates on one side, and 2^18
+        entries), and tries vectors on a large one. A subclass with a formula, or with a cheap
+        bound, gives it here.
         """
         return bracket(self.mv, self.rmv, self.in_structure(), self.out_structure())
 

@@ -1,5 +1,6 @@
 """Restriction to a part of the grid, and its adjoint: zero filling."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import equinox as eqx
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_integers, as_sizes
+from jaxip._checks import as_dtype, as_integers, as_sizes
 from jaxip._signature import door
 from jaxip._types import Array, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, Adjoint, image_structure
@@ -15,6 +16,13 @@ from jaxip.operators._operator import AbstractLinearOperator, Adjoint, image_str
 
 class Slice(AbstractLinearOperator):
     """`A x = x[start : stop : step]` along each axis; `A A^H = I`. `A.H` fills with zeros.
+
+    - `shape`: sizes of x, one axis or more; static.
+    - `start`: first index along each axis, from 0 on.
+    - `stop`: the index after the last along each axis, at most the size: no negative indices.
+    - `step`: distance of the indices along each axis, from 1 on; None is 1.
+    - `dtype`: that x is declared with; None is complex in the default precision, which takes real
+      arrays too.
 
     Raises: ValueError unless `0 <= start < stop <= shape` and `step >= 1` along each axis.
     """
@@ -27,7 +35,7 @@ class Slice(AbstractLinearOperator):
         converter=lambda step: None if step is None else as_integers("step", step),
         default=None,
     )
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         sizes = (self.shape, self.start, self.stop, self._steps())
@@ -69,8 +77,12 @@ class Slice(AbstractLinearOperator):
 
 
 @door
-def crop(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Slice:
+def crop(shape: Sequence[int], size: Sequence[int], *, dtype=None) -> Slice:
     """The central part of the given `size`: the index `n // 2` stays in the middle.
+
+    - `shape`: sizes of x.
+    - `size`: sizes of the part, as many as those of x.
+    - `dtype`: as of `Slice`.
 
     Raises: ValueError where `size` is larger than `shape`.
     """
@@ -82,6 +94,12 @@ def crop(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Slice:
 
 
 @door
-def pad(shape: tuple[int, ...], size: tuple[int, ...], *, dtype=None) -> Adjoint:
-    """Zeros around an image of `shape`, up to `size`: the adjoint of `crop(size, shape)`."""
+def pad(shape: Sequence[int], size: Sequence[int], *, dtype=None) -> Adjoint:
+    """Zeros around an image of `shape`, up to `size`: the adjoint of `crop(size, shape)`.
+
+    - `shape`: sizes of x.
+    - `size`: sizes of the result, none smaller than that of x; index `n // 2` goes to the new
+      `n // 2`.
+    - `dtype`: as of `Slice`.
+    """
     return Adjoint(crop(size, shape, dtype=dtype))

@@ -22,6 +22,8 @@ def audit_figures(report: Report) -> dict[str, Any]:
     """The figures of a report: `errors` and `ratios` per image (SVG), `strips` per case (PNG).
 
     Errors are left out (None) where no truth is known.
+
+    - `report`: of `audit.run`.
     """
     count = 1 + max(row.image for row in report.records)
     known = report.records[0].error is not None
@@ -37,8 +39,13 @@ def audit_figures(report: Report) -> dict[str, Any]:
 @door
 @in_default_style
 def audit_errors(report: Report, image: int = 0) -> Figure:
-    """`|f(y+e) - x| / |x|` against `|e| / |y|`: worst found, random noise, and clean."""
+    """`|f(y+e) - x| / |x|` against `|e| / |y|`: worst found, random noise, and clean.
+
+    - `report`: of `audit.run`, with the truth known: of images, not of measurements alone.
+    - `image`: index of the image in the report, from 0 on.
+    """
     figure, axis = _axes()
+    mark = report.norm.mark
     for index, name in enumerate(report.names):
         rows: Any = report.rows(name, image)
         radii, color = [100 * r.radius for r in rows], f"C{index}"
@@ -46,10 +53,10 @@ def audit_errors(report: Report, image: int = 0) -> Figure:
         axis.plot(radii, worst, color=color, marker=MARKERS[index % 10], markersize=5, label=name)
         axis.plot(radii, noise, color=color, linestyle=":", linewidth=1.4)
         axis.axhline(100 * rows[0].clean_error, color=color, linestyle="--", linewidth=0.8)
-    axis.set_xlabel("|e| / |y|  (%)")
+    axis.set_xlabel(f"|e|{mark} / |y|{mark}  (%)")
     axis.set_ylabel("|f(y+e) - x| / |x|  (%)")
     axis.set_ylim(bottom=0)
-    styles = {"worst found": "-", "mean, Gaussian": ":", "clean": "--"}
+    styles = {"worst found": "-", "mean, random": ":", "clean": "--"}
     _legends(figure, axis, styles)
     return figure
 
@@ -57,8 +64,13 @@ def audit_errors(report: Report, image: int = 0) -> Figure:
 @door
 @in_default_style
 def audit_ratios(report: Report, image: int = 0) -> Figure:
-    """The amplification against `|e| / |y|`: worst found, random noise, and what is allowed."""
+    """The amplification against `|e| / |y|`: worst found, random noise, and what is allowed.
+
+    - `report`: of `audit.run`.
+    - `image`: index of the image in the report, from 0 on.
+    """
     figure, axis = _axes()
+    mark = report.norm.mark
     for index, name in enumerate(report.names):
         rows: Any = report.rows(name, image)
         radii, color = [100 * r.radius for r in rows], f"C{index}"
@@ -71,9 +83,9 @@ def audit_ratios(report: Report, image: int = 0) -> Figure:
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_locator(NullLocator())
-    axis.set_xlabel("|e| / |y|  (%)")
-    axis.set_ylabel("(|f(y+e) - f(y)| / |f(y)|) / (|e| / |y|)")
-    _legends(figure, axis, {"worst found": "-", "mean, Gaussian": ":", "allowed": "-."})
+    axis.set_xlabel(f"|e|{mark} / |y|{mark}  (%)")
+    axis.set_ylabel(f"(|f(y+e) - f(y)| / |f(y)|) / (|e|{mark} / |y|{mark})")
+    _legends(figure, axis, {"worst found": "-", "mean, random": ":", "allowed": "-."})
     return figure
 
 
@@ -84,6 +96,10 @@ def audit_strip(report: Report, name: str, image: int = 0) -> Figure:
 
     The window is that of x, or of f(y) where no truth is known. e and the difference are shown
     multiplied by a gain that stands in the title.
+
+    - `report`: of `audit.run`.
+    - `name`: of the map, one of `report.names`.
+    - `image`: index of the image in the report, from 0 on.
     """
     place, last = f"m{report.names.index(name)}_i{image}", len(report.radii) - 1
     clean = report.arrays[f"{place}_clean"]
@@ -99,13 +115,18 @@ def audit_strip(report: Report, name: str, image: int = 0) -> Figure:
         "f(y+e)": output,
         f"|f(y+e) - f(y)| x {gains[1]:g}": gains[1] * np.abs(difference),
     }
-    title = f"{name}: |e| = {100 * report.radii[last]:g} % of |y|; grey from 0 to {high:.3g}"
+    mark = report.norm.mark
+    size = f"|e|{mark} = {100 * report.radii[last]:g} % of |y|{mark}"
+    title = f"{name}: {size}; grey from 0 to {high:.3g}"
     return _strip(panels, high, title)
 
 
 @in_default_style
 def svg_uri(figure: Figure) -> str:
-    """The figure as an SVG data URI."""
+    """The figure as an SVG data URI.
+
+    - `figure`: of matplotlib.
+    """
     stream = io.BytesIO()
     figure.savefig(stream, format="svg", metadata={"Date": None})
     return _uri("image/svg+xml", stream)
@@ -114,7 +135,10 @@ def svg_uri(figure: Figure) -> str:
 @door
 @in_default_style
 def png_uri(figure: Figure) -> str:
-    """The figure as a PNG data URI."""
+    """The figure as a PNG data URI.
+
+    - `figure`: of matplotlib; 110 dots an inch.
+    """
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=110)
     return _uri("image/png", stream)

@@ -21,6 +21,11 @@ def curves(
     """Each `(x, y)` as a line with its label; entries that are not finite are gaps.
 
     On a logarithmic axis values that are 0 or negative are gaps too, and the label says how many.
+
+    - `lines`: label to `(x, y)`, two rows of real numbers of one length; up to 40 points have
+      markers.
+    - `xlabel`, `ylabel`: of the axes, with the unit.
+    - `logx`, `logy`: True makes the axis logarithmic.
     """
     figure = Figure(figsize=(5.6, 3.8), layout="constrained")
     axis = figure.add_subplot()
@@ -44,7 +49,11 @@ def curves(
 
 @door
 def convergence(history: Mapping[str, Float[np.ndarray, " n"]], *, every: int = 1) -> Figure:
-    """Relative gap against the number of steps, one line per solver; `every` steps per entry."""
+    """Relative gap against the number of steps.
+
+    - `history`: label to gaps `[n]`, one line a solver: `solution.history`.
+    - `every`: steps between entries, 1 or more; that is the `check_every` of the solve.
+    """
     lines = {
         label: (every * (1 + np.arange(len(values))), np.asarray(values))
         for label, values in history.items()

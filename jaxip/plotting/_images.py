@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from jaxip._signature import door
-from jaxip._types import Inexact
+from jaxip._types import Array, Numeric
 from jaxip.plotting._style import in_default_style
 
 # title to image; complex images are shown by their modulus
-Images = Mapping[str, Inexact[np.ndarray, "h w"]]
+Images = Mapping[str, Numeric[Array | np.ndarray, "h w"]]
 
 
 @runtime_checkable
@@ -32,10 +32,15 @@ SIZE = 2.6  # inches of the longer side of one panel
 def image_grid(
     images: Images, *, window: tuple[float, float] | None = None, columns: int = 4
 ) -> Figure:
-    """All images in the same grey window `(black, white)`, one title each.
+    """All images in the same grey window, one title each.
 
-    Without a window: from 0, or the least value, to the largest finite value of the FIRST image.
-    Values outside are shown black or white. Complex images are shown by their modulus.
+    Values outside the window are shown black or white.
+
+    - `images`: title to `[h, w]`, real or complex (shown by its modulus), one or more, of any
+      sizes.
+    - `window`: `(black, white)` in the unit of the images; None is from 0, or the least value, to
+      the largest finite value of the FIRST image.
+    - `columns`: panels in a row, 1 or more.
     """
     shown = {title: magnitude(image) for title, image in images.items()}
     low, high = _window(next(iter(shown.values()))) if window is None else window
@@ -49,12 +54,21 @@ def image_grid(
 @door
 @in_default_style
 def error_maps(
-    images: Images, reference: Inexact[np.ndarray, "h w"], *, gain: float = 10.0, columns: int = 4
+    images: Images,
+    reference: Numeric[Array | np.ndarray, "h w"],
+    *,
+    gain: float = 10.0,
+    columns: int = 4,
 ) -> Figure:
     """`gain * |x - reference| / max |reference|` for each image, in one scale from 0 to 1.
 
     The difference is taken before the modulus: an error of phase shows. The gain stands in the
     title of each panel, the scale in one colour bar.
+
+    - `images`: title to `[h, w]`, real or complex, one or more, of the shape of the reference.
+    - `reference`: `[h, w]`, real or complex; an all-zero one counts as of maximum 1.
+    - `gain`: positive; at 10 an error of a tenth of the maximum is the brightest.
+    - `columns`: panels in a row, 1 or more.
     """
     for title, image in images.items():
         if np.shape(image) != np.shape(reference):
@@ -79,20 +93,32 @@ def error_maps(
 @door
 @in_default_style
 def save_figure(path: str | os.PathLike | Stream, figure: Figure) -> None:
-    """Write the figure; the format follows the suffix (png, svg, pdf), PNG for a stream."""
+    """Write a figure at 150 dots an inch.
+
+    - `path`: of the file, whose suffix is the format (png, svg, pdf), or an open binary stream,
+      which gets PNG.
+    - `figure`: of matplotlib.
+    """
     figure.savefig(path, dpi=150)  # pyright: ignore[reportArgumentType]
 
 
 @door
 def save_grey(
     path: str | os.PathLike | Stream,
-    image: Inexact[np.ndarray, "h w"],
+    image: Numeric[Array | np.ndarray, "h w"],
     window: tuple[float, float] | None = None,
 ) -> None:
-    """Write the modulus of an image as a grey PNG of 16 bits, black and white at `window`.
+    """Write the modulus of an image as a grey PNG of 16 bits.
 
     One pixel each, row 0 at the top: `data.load_image` gives `(image - black) / (white - black)`
-    again, to 1 / 65535. Values outside are black or white. Raises: ValueError for NaN.
+    again, to 1 / 65535. Values outside are black or white.
+
+    - `path`: of the file, or an open binary stream.
+    - `image`: `[h, w]`, real or complex.
+    - `window`: `(black, white)` with `black < white`, in the unit of the image; None is from 0, or
+      the least value, to the largest finite one.
+
+    Raises: ValueError for NaN.
     """
     shown = magnitude(image).astype(np.float64)
     if np.any(np.isnan(shown)):

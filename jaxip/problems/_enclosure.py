@@ -9,18 +9,11 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jaxip._rounding import accurate_abs2, gamma, levels, pairwise_sum, tree_levels
+from jaxip._rounding import accurate_abs2, gamma, pairwise_sum, tree_levels
 from jaxip._signature import door
 from jaxip._tree import tree_norm, tree_vdot
 from jaxip._types import Array, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
-
-
-def total(terms: Array, unit: float) -> Scalar:
-    """`sum terms` of nonnegative terms, from above (4 roundings granted to each term)."""
-    if unit == 0:
-        return jnp.sum(terms)
-    return pairwise_sum(terms) * (1 + gamma(levels(terms) + 8))
 
 
 def norm(tree: PyTree, unit: float) -> Scalar:
@@ -56,7 +49,10 @@ def matvec_error(op: AbstractLinearOperator, size: Scalar, unit: float) -> Scala
 
 @door
 def is_enclosed(op: AbstractLinearOperator) -> bool:
-    """Whether the operator states a rounding constant (static)."""
+    """Whether an operator states a rounding constant (static).
+
+    - `op`: the operator.
+    """
     return math.isfinite(op.rounding())
 
 

@@ -11,15 +11,15 @@ class AbstractLifted(AbstractLinearOperator):
 
     @abc.abstractmethod
     def observe(self, A: AbstractLinearOperator) -> AbstractLinearOperator:
-        """The map from the unknown to the data, A acting on the image."""
+        """The map from the unknown to the data, `A` acting on the image."""
 
     @abc.abstractmethod
     def image_of(self, x: PyTree) -> PyTree:
-        """The image in the unknown x."""
+        """The image in the unknown `x`."""
 
     @abc.abstractmethod
     def with_image(self, x: PyTree, image: PyTree) -> PyTree:
-        """x with another image in it."""
+        """The unknown `x` with another `image` in it."""
 
 
 def is_plain(D: AbstractLinearOperator) -> bool:

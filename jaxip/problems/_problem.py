@@ -28,8 +28,10 @@ from jaxip.problems._fidelity import AbstractFidelity, Ball
 class Part(NamedTuple):
     """An operator whose adjoint a bound uses, for the checks of the closing proof.
 
-    `uses_norm` says that the proof takes its norm from `norm_bounds`; `least_gain(x)`, where one
-    is used, is what `|D x|` may not be below.
+    - `name`: what a message calls it, as "A".
+    - `op`: the operator.
+    - `uses_norm`: whether the proof takes its norm from `norm_bounds`.
+    - `least_gain`: `least_gain(x)` is what `|D x|` may not be below; None where none is used.
     """
 
     name: str
@@ -44,9 +46,13 @@ class AbstractProblem(Module):
     A problem holds operator and regulariser, never the data: every method takes y. So it can be
     mapped over data, differentiated in them, and warm-started. `unit` is 0 in iterations and the
     unit roundoff in proofs: then objective and violation hold from above, the bound from below.
+
+    - `A`: the operator that measures an image.
+    - `fidelity`: phi.
     """
 
     A: eqx.AbstractVar[AbstractLinearOperator]
+    fidelity: eqx.AbstractVar[AbstractFidelity]
 
     @property
     @abc.abstractmethod
@@ -58,14 +64,9 @@ class AbstractProblem(Module):
     def K(self) -> AbstractLinearOperator:
         """The saddle operator."""
 
-    @property
-    @abc.abstractmethod
-    def fidelity(self) -> AbstractFidelity:
-        """phi."""
-
     @abc.abstractmethod
     def penalty(self, x: PyTree, unit: float = 0.0) -> Scalar:
-        """`R(x)`."""
+        """`R(x)`, from above where `unit` is not 0."""
 
     @abc.abstractmethod
     def dual_value(
@@ -77,10 +78,11 @@ class AbstractProblem(Module):
         most: Scalar | None = None,
         lost: Scalar | float = 0.0,
     ) -> tuple[Scalar, Scalar]:
-        """`(D(s z), s |z_data|)`: the bound from z, scaled to feasibility by s, and its price.
+        """`(D(s z), s |z_data|)`: the bound from `z` at `y`, made feasible by s; its price.
 
-        For every x, `R(x) + price * violation(x) >= D(s z)`. `most` is an upper bound of the
-        optimal value, where one is known; `lost` one of `|K^H z - fl(K^H z)|_2`, beyond rounding.
+        For every x, `R(x) + price * violation(x) >= D(s z)`. `unit` as in `bound`; `most` is an
+        upper bound of the optimal value, where one is known; `lost` one of
+        `|K^H z - fl(K^H z)|_2`, beyond rounding.
         """
 
     @abc.abstractmethod
@@ -89,17 +91,17 @@ class AbstractProblem(Module):
 
     @abc.abstractmethod
     def part_duals(self, z: PyTree) -> tuple[tuple[PyTree, ...], PyTree, Scalar]:
-        """The dual that the bound hands to each of `parts`, the residual left, and its scale."""
+        """What of `z` the bound hands to each of `parts`, the residual left, and its scale."""
 
     def coefficients(self, x: PyTree) -> list[tuple[Array, AbstractLinearOperator | None]]:
-        """The moduli that the regulariser adds up, each with the operator behind it, if any.
+        """The moduli that the regulariser adds up at `x`, each with its operator, if any.
 
         Raises: ValueError where there are none to reweight.
         """
         raise ValueError(f"no rule to reweight a {type(self).__name__}")
 
     def multiplied(self, factors: PyTree) -> "AbstractProblem":
-        """The problem with the weight of each of these multiplied by a positive factor."""
+        """The problem with the weight of each of these times one of `factors`, all positive."""
         raise ValueError(f"no rule to reweight a {type(self).__name__}")
 
     @abc.abstractmethod
@@ -118,28 +120,35 @@ class AbstractProblem(Module):
     def residual_dual(self, x: PyTree, y: PyTree) -> PyTree:
         """A dual guessed from the residual `A x - y`."""
 
+    @property
+    def unproved(self) -> tuple[str, ...]:
+        """The functionals that lack a method, so that no bound is known, with its name (static)."""
+        return ()
+
     @abc.abstractmethod
     def initial_weight(self, y: PyTree, norm: Scalar) -> Scalar:
-        """A guess at `|x*| / |z*|` in the units of the problem."""
+        """A guess at `|x*| / |z*|` for the data `y` and `norm`, that of K or a bound of it."""
 
     def is_sound(self) -> Flag:
         """Whether all weights are finite and positive, a radius not negative: no bound else."""
         return jnp.ones((), bool)
 
     def proved(self, value: Scalar) -> Scalar:
-        """The bound that a dual value is: at least 0, and -inf where the problem is not sound."""
+        """The bound that a dual `value` is: at least 0, and -inf where the problem is not sound."""
         return jnp.where(self.is_sound(), jnp.maximum(0, value), -jnp.inf)
 
     @abc.abstractmethod
     def saddle(self, x: PyTree, z: PyTree, y: PyTree, here: "AbstractProblem") -> Scalar:
-        """`R(x) + Re <z_A, A x - y> - phi*(|z_A|)`, to be differentiated in the problem and in y.
+        """`R(x) + Re <z_A, A x - y> - phi*(|z_A|)`, `z_A` that of `z`, to be differentiated.
 
         At a saddle point (x, z) of `here`, this problem with its arrays held, its partial
         derivatives are those of the optimal value.
         """
 
     def bound(self, z: PyTree, y: PyTree, *, unit: float = 0.0) -> Scalar:
-        """A lower bound of the optimal value, from any dual z: z is made feasible here.
+        """A lower bound of the optimal value at `y`, from any dual `z`, made feasible here.
+
+        `unit` is 0, or the unit roundoff for a bound that encloses its rounding.
 
         Raises: ValueError where y has another shape.
         """
@@ -151,7 +160,7 @@ class AbstractProblem(Module):
         return check_input("y", self.data_operator.out_structure(), y)
 
     def start(self, y: PyTree) -> tuple[PyTree, PyTree]:
-        """Zero x and z with the dtypes that the iteration keeps."""
+        """Zero x and z with the dtypes that the iteration keeps for the data `y`."""
         x = jax.eval_shape(self.data_operator.rmv, y)
         return tree_zeros(x), tree_zeros(jax.eval_shape(self.K.mv, x))
 
@@ -162,7 +171,7 @@ class AbstractProblem(Module):
         return tree_sub(image, y)
 
     def residual_norm(self, x: PyTree, y: PyTree, unit: float = 0.0) -> Scalar:
-        """`|A x - y|`, from above."""
+        """`|A x - y|`, from above where `unit` is not 0."""
         size = enclosure.norm(self.residual(x, y), unit)
         if unit == 0:
             return size
@@ -170,12 +179,18 @@ class AbstractProblem(Module):
         return enclosure.outward(size + rounded, unit, +1)
 
     def objective(self, x: PyTree, y: PyTree, *, unit: float = 0.0) -> Scalar:
-        """`R(x) + phi(|A x - y|)`; an infeasible x is judged by `violation` beside it."""
+        """`R(x) + phi(|A x - y|)`; an infeasible x is judged by `violation` beside it.
+
+        From above where `unit` is not 0.
+        """
         value = self.penalty(x, unit) + self.fidelity.value(self.residual_norm(x, y, unit))
         return enclosure.outward(value, unit, +1)
 
     def violation(self, x: PyTree, y: PyTree, *, unit: float = 0.0) -> Scalar:
-        """The distance of `A x` from the constraint, in the units of y; 0 without a constraint."""
+        """The distance of `A x` from the constraint, in the units of `y`; 0 without a constraint.
+
+        From above where `unit` is not 0.
+        """
         return self.fidelity.violation(self.residual_norm(x, y, unit))
 
     def grad(self, x: PyTree, y: PyTree) -> PyTree:
@@ -183,7 +198,7 @@ class AbstractProblem(Module):
         return self.data_operator.rmv(self.residual(x, y))
 
     def feasible(self, x: PyTree, y: PyTree) -> PyTree:
-        """x moved to the data constraint, where there is one and a formula for it; else x."""
+        """`x` moved to the constraint on `y`, where there is one and a formula for it; else x."""
         return x
 
     @property

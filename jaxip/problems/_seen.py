@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._tree import tree_norm, tree_scale, tree_sub
-from jaxip._types import Array, Flag, PyTree, Scalar
+from jaxip._types import Array, Flag, Like, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 
 BLIND = 1e-8  # of |A|: below that, A is taken not to see a part of the kernel
 
 
-def seen_kernel(D, A: AbstractLinearOperator, like: PyTree) -> list[tuple[PyTree, PyTree, Flag]]:
+def seen_kernel(D, A: AbstractLinearOperator, like: Like) -> list[tuple[PyTree, PyTree, Flag]]:
     """`(b, A b, usable)` with `<A b_i, A b_j> = 1` for i = j, else 0; zeros where A is blind.
 
     By Gram and Schmidt, with coefficients real or complex as the leaves of `like` are. A part k
@@ -57,6 +57,6 @@ def times(amount: Array, tree: PyTree) -> PyTree:
     return jax.tree.map(lambda v: _match(amount, v).astype(v.dtype) * v, tree)
 
 
-def _match(amount: Array, like: PyTree) -> Array:
+def _match(amount: Array, like: Like) -> Array:
     real = not jnp.iscomplexobj(jax.tree.leaves(like)[0])
     return amount.real if real else amount

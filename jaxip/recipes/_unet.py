@@ -51,7 +51,12 @@ def train_unet(
 ) -> Run:
     """Train a U-Net on generated heads, stage by stage; write `unet.safetensors` and the log.
 
-    `start` is a net to go on from, `stages` the indices of the stages to run (all by default).
+    - `settings`: as `unet_settings()` gives them: "network" (features), "data" (fraction, centre,
+      noise, batch) and "stages" (axes, shape, steps, learning_rate, warmup, decay_steps).
+    - `key`: of `jax.random`, for weights, images, masks and noise.
+    - `directory`: folder of the files, created where it is missing.
+    - `start`: a net to go on from; None draws random weights.
+    - `stages`: indices of the stages to run, in this order; None is all.
     """
     for_net, for_stages = jax.random.split(key)
     net = _untrained(settings, key=for_net) if start is None else start
@@ -77,7 +82,12 @@ def train_unet(
 
 
 def reconstruction_loss(net, batch, key) -> tuple[Float[Array, ""], dict[str, Array]]:
-    """Mean over the batch of `|f(y) - x| / |x|`; metrics: that of zero filling, PSNR gain in dB."""
+    """Mean over the batch of `|f(y) - x| / |x|`; metrics: that of zero filling, PSNR gain in dB.
+
+    - `net`: image to image, `[h, w]` complex.
+    - `batch`: `(images, masks, data)`, the x complex, masks real and y complex, each `[n, h, w]`.
+    - `key`: not used; `fit` gives one.
+    """
     del key
     images, masks, data = batch
 
@@ -110,7 +120,7 @@ def generated_batch(data: dict[str, Any], stage: dict[str, Any], *, key: PRNGKey
 
 
 @eqx.filter_jit
-def _measured(masks: Float[Array, "n h w"], noise: float, keys: PRNGKeyArray):
+def _measured(masks: Float[Array, "n h w"], noise: float, keys: Array):
     def one(mask, key):
         for_image, for_noise = jax.random.split(key)
         image = random_phantom(mask.shape, key=for_image)

@@ -13,7 +13,7 @@ from jax.scipy.linalg import solve_triangular
 
 from jaxip._tree import tree_where
 from jaxip._types import Array, Count, Flag, Float, PyTree, Scalar
-from jaxip.problems import AbstractProblem, Lasso, SRLasso
+from jaxip.problems import AbstractProblem, Norm, Problem, Squared
 from jaxip.solvers._branch import run_if
 from jaxip.solvers._loop import Progress
 from jaxip.solvers._status import Status
@@ -45,13 +45,15 @@ def finish(problem: AbstractProblem, y: PyTree, progress: Progress) -> Progress:
 
 def _active_set(problem: AbstractProblem) -> Callable | None:
     """`(x, y) -> (minimiser, found)`, or None."""
-    if not isinstance(problem, Lasso | SRLasso):
+    if not isinstance(problem, Problem) or not problem.is_l1:
         return None
-    target = _squared_target if isinstance(problem, Lasso) else _norm_target
+    target = {Squared: _squared_target, Norm: _norm_target}.get(type(problem.fidelity))
+    if target is None:
+        return None
     matrix = problem.K.entries()
     if matrix is None or jnp.iscomplexobj(matrix) or matrix.shape[1] > LARGEST:
         return None
-    weights = jnp.broadcast_to(problem.regulariser.weights, matrix.shape[1:])
+    weights = jnp.broadcast_to(problem.l1_weights, matrix.shape[1:])
     return lambda x, y: _minimise(matrix, weights.astype(x.dtype), x, y, target)
 
 

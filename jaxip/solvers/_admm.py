@@ -9,7 +9,7 @@ from jaxip._checks import check_positive
 from jaxip._tree import tree_add, tree_axpy, tree_norm, tree_scale, tree_sub, tree_vdot
 from jaxip._types import Count, PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
-from jaxip.problems import AbstractAnalysis, AbstractProblem
+from jaxip.problems import AbstractProblem, Problem
 from jaxip.solvers._pdhg import check_optional, equalised, mean_weight, start_weight
 from jaxip.solvers._solver import AbstractSolver, operator_norm
 
@@ -130,7 +130,7 @@ def _conjugate_gradients(K, square, state: ADMMState, residual: PyTree, num_step
 def _diagonal_part(problem: AbstractProblem):
     """`(M, s, g)` with `K^H K = M^H M + s` and `M M^H = diag(g)`, where that is known."""
     M, shift = problem.data_operator, jnp.zeros(())
-    if isinstance(problem, AbstractAnalysis):
+    if isinstance(problem, Problem) and not problem.direct:
         tight = problem.D.column_gram()
         if tight is None or jnp.ndim(tight) != 0:
             return None

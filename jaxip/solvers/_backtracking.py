@@ -5,9 +5,10 @@ import jax.numpy as jnp
 
 from jaxip._numerics import abs2
 from jaxip._types import PyTree
-from jaxip.problems import Lasso
+from jaxip.problems import Problem
 from jaxip.solvers._momentum import Momentum, accept, propose, rest
 from jaxip.solvers._solver import AbstractSolver
+from jaxip.solvers._takes import LASSO
 
 
 class BacktrackingState(eqx.Module):
@@ -26,7 +27,7 @@ class BacktrackingFISTA(AbstractSolver):
     Source: Beck and Teboulle (2009), section 4; O'Donoghue and Candes (2015), gradient scheme.
     """
 
-    takes = (Lasso,)
+    takes = LASSO
     learned = None
 
     def check(self, problem):
@@ -41,8 +42,8 @@ class BacktrackingFISTA(AbstractSolver):
         curvature = jnp.where(usable, met, 1) / jnp.where(usable, square, 1)
         return BacktrackingState(rest(x, slope, curvature), residual)
 
-    def step(self, problem: Lasso, y, state: BacktrackingState) -> BacktrackingState:
-        x = propose(state.now, problem.regulariser.weights)
+    def step(self, problem: Problem, y, state: BacktrackingState) -> BacktrackingState:
+        x = propose(state.now, problem.l1_weights)
         z = problem.residual(x, y)
         return BacktrackingState(accept(state.now, x, problem.data_operator.rmv(z)), z)
 

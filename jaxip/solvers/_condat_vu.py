@@ -7,9 +7,10 @@ from jaxip._arguments import count, number, optional_number
 from jaxip._checks import check_positive, is_concrete
 from jaxip._tree import tree_add, tree_axpy, tree_norm, tree_scale, tree_sub
 from jaxip._types import Count, PyTree, Scalar
-from jaxip.problems import AbstractProblem, AnalysisLasso
+from jaxip.problems import Problem
 from jaxip.solvers._pdhg import check_optional, equalised, mean_weight, start_weight
 from jaxip.solvers._solver import AbstractSolver, operator_norm
+from jaxip.solvers._takes import SMOOTH_AND_SPLIT
 
 SAFETY = 1.02  # on L: at equality in the condition of convergence the theorem ends
 
@@ -36,7 +37,7 @@ class CondatVu(AbstractSolver):
     Source: Condat (2013), theorem 3.1; Vu (2013).
     """
 
-    takes = (AnalysisLasso,)
+    takes = SMOOTH_AND_SPLIT
     learned = ("curvature", "norm")
     curvature: Scalar = eqx.field(converter=number("curvature"))
     norm: Scalar = eqx.field(converter=number("norm"))
@@ -49,21 +50,19 @@ class CondatVu(AbstractSolver):
         check_optional("omega", self.omega)
 
     @classmethod
-    def steps_for(cls, problem, norm):
+    def steps_for(cls, problem: Problem, norm):
         """The curvature of the data term, from `norm` or the bound of `|A|`, and that of `|D|`."""
-        analysis = _squared(problem)
-        size = operator_norm(analysis.data_operator, norm)
-        return {"curvature": SAFETY * size * size, "norm": operator_norm(analysis.D, None)}
+        size = operator_norm(problem.data_operator, norm)
+        return {"curvature": SAFETY * size * size, "norm": operator_norm(problem.D, None)}
 
     def steps(self, omega: Scalar) -> tuple[Scalar, Scalar]:
         """`(tau, sigma)` at this primal weight."""
         sigma = 1 / (omega * self.norm)
         return 1 / (self.curvature / 2 + sigma * self.norm**2), sigma
 
-    def check(self, problem):
+    def check(self, problem: Problem):
         """Raises: ValueError where `tau (|A|^2 / 2 + sigma |D|^2) > 1` for some omega."""
-        analysis = _squared(problem)
-        (seen, _), (gain, _) = analysis.data_operator.norm_bounds(), analysis.D.norm_bounds()
+        (seen, _), (gain, _) = problem.data_operator.norm_bounds(), problem.D.norm_bounds()
         if not is_concrete(seen, gain, self.curvature, self.norm):
             return
         for name, value, least in (
@@ -83,14 +82,13 @@ class CondatVu(AbstractSolver):
         omega = mean_weight(guess, x, z) if own is None else guess
         return CondatVuState(x, data, sparse, omega, jnp.zeros((), jnp.int32))
 
-    def step(self, problem, y, state: CondatVuState) -> CondatVuState:
-        problem = _squared(problem)
+    def step(self, problem: Problem, y, state: CondatVuState) -> CondatVuState:
         tau, sigma = self.steps(state.omega)
         r = problem.residual(state.x, y)
         slope = tree_add(problem.data_operator.rmv(r), problem.D.rmv(state.z))
         x = problem.prox(tree_axpy(-tau, slope, state.x), tau)
         ahead = tree_axpy(2.0, x, tree_scale(-1.0, state.x))
-        z = problem.sparse_conj_prox(tree_axpy(sigma, problem.D.mv(ahead), state.z), sigma)
+        z = problem.regulariser.conj_prox(tree_axpy(sigma, problem.D.mv(ahead), state.z), sigma)
         count = state.count + 1
         changes = tree_sub(x, state.x), tree_scale(state.omega, tree_sub(z, state.z))
         omega = equalised(state.omega, changes, count, self.balance_until)
@@ -101,8 +99,3 @@ class CondatVu(AbstractSolver):
 
     def dual(self, state: CondatVuState) -> PyTree:
         return state.r, state.z
-
-
-def _squared(problem: AbstractProblem) -> AnalysisLasso:
-    CondatVu.require(problem)
-    return problem  # type: ignore[return-value]

@@ -7,9 +7,10 @@ from jax import lax
 from jaxip._numerics import abs2
 from jaxip._types import Array, PyTree
 from jaxip.functionals import soft_threshold
-from jaxip.problems import Lasso
+from jaxip.problems import Problem
 from jaxip.solvers._dense import dense, require_matrix
 from jaxip.solvers._solver import AbstractSolver
+from jaxip.solvers._takes import LASSO
 
 
 class CoordinateDescentState(eqx.Module):
@@ -39,7 +40,7 @@ class CoordinateDescent(AbstractSolver):
     Source: Tseng (2001), convergence; Friedman, Hastie, Hoefling and Tibshirani (2007), the Lasso.
     """
 
-    takes = (Lasso,)
+    takes = LASSO
     learned = None
 
     def check(self, problem):
@@ -50,8 +51,8 @@ class CoordinateDescent(AbstractSolver):
         A = dense(problem)
         return CoordinateDescentState(x, problem.residual(x, y), A.T, jnp.sum(abs2(A), axis=0))
 
-    def step(self, problem: Lasso, y, state: CoordinateDescentState) -> CoordinateDescentState:
-        weights = jnp.broadcast_to(problem.regulariser.weights, state.x.shape)
+    def step(self, problem: Problem, y, state: CoordinateDescentState) -> CoordinateDescentState:
+        weights = jnp.broadcast_to(problem.l1_weights, state.x.shape)
         columns = (state.columns, state.squares, weights, state.x)
         z, x = lax.scan(_update, state.z, columns)
         return CoordinateDescentState(x, z, state.columns, state.squares)

@@ -10,7 +10,7 @@ from jaxip._checks import check_positive, is_concrete
 from jaxip._numerics import scaled
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_sub
 from jaxip._types import PyTree, Scalar
-from jaxip.problems import AbstractAnalysis, AbstractProblem, AnalysisLasso, Lasso
+from jaxip.problems import Problem
 from jaxip.solvers._pdhg import (
     PDHGState,
     check_relaxation,
@@ -20,6 +20,7 @@ from jaxip.solvers._pdhg import (
     start_weight,
 )
 from jaxip.solvers._solver import AbstractSolver
+from jaxip.solvers._takes import SQUARED
 
 
 class DiagonalPDHG(AbstractSolver):
@@ -27,12 +28,12 @@ class DiagonalPDHG(AbstractSolver):
 
     w is the primal weight, balanced as in `PDHG`. Then `|S^(1/2) K T^(1/2)| <= 1`, whatever the
     scale of rows and columns: for tomography, where lines and pixels are seen unevenly. Only proxes
-    that act entry by entry allow it: a `Lasso`, or an `AnalysisLasso`, whose operator D gets one
+    that act entry by entry allow it: a squared data term, and a penalty whose operator D gets one
     step for all rows, since its norm may group them.
     Source: Pock and Chambolle (2011), lemma 2 with alpha = 1.
     """
 
-    takes = (Lasso, AnalysisLasso)
+    takes = SQUARED
     learned = ("tau", "sigma")
     tau: PyTree
     sigma: PyTree
@@ -49,12 +50,12 @@ class DiagonalPDHG(AbstractSolver):
                     raise ValueError(f"{name} must hold steps, but is {given(leaf)}")
 
     @classmethod
-    def steps_for(cls, problem, norm):
+    def steps_for(cls, problem: Problem, norm):
         """From `K.absolute_sums()`; `norm` is of no use. Raises: ValueError without them."""
         rows, columns = _own_sums(problem)
         return {"tau": _inverse(columns), "sigma": _dual_steps(problem, rows)}
 
-    def check(self, problem):
+    def check(self, problem: Problem):
         """Raises: ValueError where the known sums show `|S^(1/2) K T^(1/2)|` may exceed 1."""
         try:
             rows, columns = _own_sums(problem)
@@ -73,7 +74,7 @@ class DiagonalPDHG(AbstractSolver):
         outputs = None if self.relaxation is None else (x, z)
         return PDHGState(x, z, outputs, omega, guess, jnp.zeros((), jnp.int32))
 
-    def step(self, problem, y, state: PDHGState) -> PDHGState:
+    def step(self, problem: Problem, y, state: PDHGState) -> PDHGState:
         tau = tree_scale(state.omega, self.tau)
         sigma = tree_scale(1 / state.omega, self.sigma)
         x = problem.prox(tree_sub(state.x, _times(tau, problem.K.rmv(state.z))), tau)
@@ -96,7 +97,7 @@ class DiagonalPDHG(AbstractSolver):
         return _times(root(self.tau), x), _times(root(self.sigma), z)
 
 
-def _own_sums(problem: AbstractProblem) -> tuple[PyTree, PyTree]:
+def _own_sums(problem: Problem) -> tuple[PyTree, PyTree]:
     """Those of K. Raises: ValueError where they are not known."""
     sums = problem.K.absolute_sums()
     if sums is None:
@@ -104,15 +105,15 @@ def _own_sums(problem: AbstractProblem) -> tuple[PyTree, PyTree]:
     return sums
 
 
-def _dual_prox(problem: AbstractProblem, z: PyTree, sigma: PyTree, y: PyTree) -> PyTree:
-    if not isinstance(problem, AbstractAnalysis):
+def _dual_prox(problem: Problem, z: PyTree, sigma: PyTree, y: PyTree) -> PyTree:
+    if problem.direct:
         return problem.conj_prox(z, sigma, y)
     data = problem.fidelity.conj_prox(tree_sub(z[0], _times(sigma[0], y)), sigma[0])
-    return data, problem.sparse_conj_prox(z[1], sigma[1])
+    return data, problem.regulariser.conj_prox(z[1], sigma[1])
 
 
-def _dual_steps(problem: AbstractProblem, rows: PyTree) -> PyTree:
-    if not isinstance(problem, AbstractAnalysis):
+def _dual_steps(problem: Problem, rows: PyTree) -> PyTree:
+    if problem.direct:
         return _inverse(rows)
     data, sparse = rows
     most = jnp.max(jnp.stack([jnp.max(leaf) for leaf in jax.tree.leaves(sparse)]))

@@ -7,8 +7,9 @@ from jaxip._arguments import number
 from jaxip._checks import check_nonnegative, check_positive, is_concrete
 from jaxip._tree import tree_axpy, tree_scale, tree_sub, tree_vdot, tree_where
 from jaxip._types import PyTree, Scalar
-from jaxip.problems import AbstractProblem, Lasso
+from jaxip.problems import AbstractProblem
 from jaxip.solvers._solver import AbstractSolver, check_steps, operator_norm
+from jaxip.solvers._takes import SMOOTH_AND_PROX
 
 
 class ISTAState(eqx.Module):
@@ -21,7 +22,7 @@ class ISTAState(eqx.Module):
 class ISTA(AbstractSolver):
     """`x+ = prox_tau(x - tau A^H (A x - y))`; needs `tau |A|^2 < 2`, takes `1 / |A|^2`."""
 
-    takes = (Lasso,)
+    takes = SMOOTH_AND_PROX
     learned = ("tau",)
     tau: Scalar = eqx.field(converter=number("tau"))
 
@@ -69,7 +70,7 @@ class FISTA(AbstractSolver):
     Pock (2016), algorithm 5.
     """
 
-    takes = (Lasso,)
+    takes = SMOOTH_AND_PROX
     learned = ("tau",)
     tau: Scalar = eqx.field(converter=number("tau"))
     convexity: Scalar = eqx.field(converter=number("convexity"), default=0.0)

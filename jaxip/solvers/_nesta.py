@@ -10,8 +10,9 @@ from jaxip._arguments import check_between, count, number
 from jaxip._checks import check_nonnegative, check_positive
 from jaxip._tree import tree_axpy, tree_norm, tree_scale, tree_zeros
 from jaxip._types import Array, Count, PyTree, Scalar
-from jaxip.problems import AbstractProblem, AnalysisQCBP
+from jaxip.problems import Problem
 from jaxip.solvers._solver import AbstractSolver, operator_norm
+from jaxip.solvers._takes import SPLIT_IN_BALL
 
 
 class NESTAState(eqx.Module):
@@ -40,7 +41,7 @@ class NESTA(AbstractSolver):
     Source: Becker, Bobin and Candes (2011); restarts: Neyra-Nesterenko and Adcock (2022).
     """
 
-    takes = (AnalysisQCBP,)
+    takes = SPLIT_IN_BALL
     learned = ("norm",)
     norm: Scalar = eqx.field(converter=number("norm"))
     r: Scalar = eqx.field(converter=number("r"), default=float(np.exp(-1)))
@@ -53,13 +54,13 @@ class NESTA(AbstractSolver):
         check_between("r", self.r, 0, 1)
 
     @classmethod
-    def steps_for(cls, problem, norm):
+    def steps_for(cls, problem: Problem, norm):
         """The bound of `|D|`."""
-        return {"norm": operator_norm(_analysis(problem).D, norm)}
+        return {"norm": operator_norm(problem.D, norm)}
 
-    def check(self, problem):
+    def check(self, problem: Problem):
         """Raises: ValueError where the constraint has no formula for its projection."""
-        _gram(_analysis(problem))
+        _gram(problem)
 
     def warm(self, problem, y, x, z) -> NESTAState:
         u = z[1]
@@ -68,12 +69,11 @@ class NESTA(AbstractSolver):
         count = jnp.zeros((), jnp.int32)
         return NESTAState(x, x, x, tree_zeros(u), z, z, eps, eps * self.zeta, count)
 
-    def step(self, problem, y, state: NESTAState) -> NESTAState:
-        problem = _analysis(problem)
+    def step(self, problem: Problem, y, state: NESTAState) -> NESTAState:
         entries = sum(leaf.size for leaf in jax.tree.leaves(problem.D.out_structure()))
         share = 2 / (self.inner_steps * jnp.sqrt(jnp.asarray(float(entries), state.eps.dtype)))
         mu = share * self.norm * state.eps
-        u = problem.norm.conj_prox(tree_scale(1 / mu, problem.D.mv(state.point)), 1.0)
+        u = problem.regulariser.conj_prox(tree_scale(1 / mu, problem.D.mv(state.point)), 1.0)
         back, rate = problem.D.rmv(u), mu / self.norm**2
         n = state.count.astype(state.eps.dtype)
         x = problem.feasible(tree_axpy(-rate, back, state.point), y)
@@ -114,7 +114,7 @@ class NESTA(AbstractSolver):
         return state.mean, state.last
 
 
-def _pair(problem: AnalysisQCBP, u: PyTree) -> PyTree:
+def _pair(problem: Problem, u: PyTree) -> PyTree:
     """`(z_A, u)` with `A^H z_A + D^H u` orthogonal to the rows of A."""
     seen = problem.data_operator.mv(problem.D.rmv(u))
     gram = _gram(problem)
@@ -122,15 +122,10 @@ def _pair(problem: AnalysisQCBP, u: PyTree) -> PyTree:
     return jax.tree.map(lambda v: scale.astype(v.real.dtype) * v, seen), u
 
 
-def _gram(problem: AnalysisQCBP) -> Array:
-    gram = problem.A.row_gram()
+def _gram(problem: Problem) -> Array:
+    if problem.constraint is not None:
+        raise ValueError("NESTA has no projection onto the data and a constraint on x at once")
+    gram = problem.data_operator.row_gram()
     if gram is None:
         raise ValueError("NESTA: A A^H must be diagonal, to project onto |A x - y| <= radius")
     return gram
-
-
-def _analysis(problem: AbstractProblem) -> AnalysisQCBP:
-    NESTA.require(problem)
-    if problem.constraint is not None:  # type: ignore[attr-defined]
-        raise ValueError("NESTA has no projection onto the data and a constraint on x at once")
-    return problem  # type: ignore[return-value]

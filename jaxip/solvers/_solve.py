@@ -1,7 +1,7 @@
 """`solve`: a problem and its data in, an image with a proof or an honest status out."""
 
 from collections.abc import Callable
-from functools import partial, singledispatch
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -12,7 +12,7 @@ from jaxip._checks import as_scalar, is_concrete
 from jaxip._numerics import epsilon, promoting
 from jaxip._tree import with_precision
 from jaxip._types import PyTree, Scalar, Structure
-from jaxip.problems import AbstractAnalysis, AbstractProblem, Lasso, is_enclosed
+from jaxip.problems import AbstractProblem, is_enclosed
 from jaxip.solvers._adjoint import AbstractAdjoint
 from jaxip.solvers._closing import close
 from jaxip.solvers._consistency import Contradiction
@@ -28,35 +28,33 @@ from jaxip.solvers._fista import FISTA
 from jaxip.solvers._halpern import Halpern
 from jaxip.solvers._loop import RUNNING, Checks, Progress
 from jaxip.solvers._pdhg import PDHG
+from jaxip.solvers._settled import settled, stop_when_settled
 from jaxip.solvers._solver import AbstractSolver, check_solver
 from jaxip.solvers._status import Solution, Status, status_name
+from jaxip.solvers._takes import is_lasso, is_split
 from jaxip.solvers._working_set import WorkingSet
 
 DEFAULT_GAP = {"float32": 1e-4, "float64": 1e-8}
 WIDE = 256  # columns; below, the whole matrix is as cheap as a working set
 
 
-@singledispatch
-def default_solver(problem, norm: float | Scalar | None = None) -> AbstractSolver:
+def default_solver(problem: AbstractProblem, norm: float | Scalar | None = None) -> AbstractSolver:
     """The solver that `solve` takes: the winner of a race, `benchmarks/which_solver_wins.py`.
 
     Halpern's restarted iteration; over-relaxed PDHG for analysis and TV; FISTA for a Lasso.
     """
-    return Halpern.for_problem(problem, norm=norm)
-
-
-@default_solver.register
-def _(problem: AbstractAnalysis, norm=None) -> AbstractSolver:
-    return PDHG.for_problem(problem, norm=norm, relaxation=1.8)
-
-
-@default_solver.register
-def _(problem: Lasso, norm=None) -> AbstractSolver:
-    matrix = problem.K.entries()
-    if norm is None and matrix is not None and matrix.shape[1] > WIDE:
-        if not jnp.iscomplexobj(matrix):
-            return WorkingSet.for_problem(problem)
+    if is_split(problem):
+        return PDHG.for_problem(problem, norm=norm, relaxation=1.8)
+    if not FISTA.takes.fits(problem):
+        return Halpern.for_problem(problem, norm=norm)
+    if norm is None and is_lasso(problem) and _is_wide(problem.K.entries()):
+        return WorkingSet.for_problem(problem)
     return FISTA.for_problem(problem, norm=norm)
+
+
+def _is_wide(matrix) -> bool:
+    """Whether a working set is cheaper than the whole matrix."""
+    return matrix is not None and matrix.shape[1] > WIDE and not jnp.iscomplexobj(matrix)
 
 
 @promoting
@@ -125,12 +123,17 @@ def _or_raise(solution: Solution) -> Solution:
 @eqx.filter_jit
 def _solve(problem, y, solver, pair, goal, stop, adjoint, checks, check_every) -> Solution:
     pair = problem.start(y) if pair is None else pair
+    if stop is None and problem.unproved:
+        stop = stop_when_settled(problem, y, goal)
     progress = adjoint.run(problem, y, solver, pair, goal, stop, checks, check_every)
     x = problem.feasible(progress.pair[0], y)
     z = progress.pair[1]
     numbers, finding = close(problem, x, (z, progress.proof), y, goal)
     objective, bound, gap, violation = with_slopes(problem, y, (x, z), numbers)
     status = _status(problem, progress, gap, violation, goal)
+    if problem.unproved:
+        still = settled(problem, y, goal, *progress.pair) & (status == Status.not_converged)
+        status = jnp.where(still, int(Status.undetermined), status)
     weight = finding.code == int(Contradiction.weight)  # may be the cause of NaN
     wrong = (finding.code != 0) & (weight | (status != Status.nonfinite))
     scale = finding.code == int(Contradiction.scale)
@@ -150,6 +153,7 @@ def _solve(problem, y, solver, pair, goal, stop, adjoint, checks, check_every) -
         asked=goal,
         working_gap=progress.gap,
         finding=finding,
+        unproved=problem.unproved,
         names=tuple(part.name for part in problem.parts()),
         enclosed=is_enclosed(problem.K),
         single=jnp.finfo(goal.dtype).bits == 32,

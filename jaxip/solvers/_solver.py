@@ -12,6 +12,7 @@ from jaxip._module import Module
 from jaxip._types import PyTree, Scalar
 from jaxip.operators import AbstractLinearOperator
 from jaxip.problems import AbstractProblem
+from jaxip.solvers._takes import ANY, Takes
 
 State = Any
 ROUNDED = 8.0  # in eps: what the product of steps may exceed its limit by
@@ -24,7 +25,7 @@ class AbstractSolver(Module):
     steps are unrolled, None where they are chosen by the iteration itself.
     """
 
-    takes: ClassVar[tuple[type[AbstractProblem], ...]] = (AbstractProblem,)
+    takes: ClassVar[Takes] = ANY
     learned: ClassVar[tuple[str, ...] | None] = ()
 
     @classmethod
@@ -53,10 +54,10 @@ class AbstractSolver(Module):
     @classmethod
     def require(cls, problem: AbstractProblem) -> None:
         """Raises: TypeError for a problem that this solver does not take."""
-        if not isinstance(problem, cls.takes):
-            wanted = " or ".join(_with_article(kind) for kind in cls.takes)
+        if not cls.takes.fits(problem):
             raise TypeError(
-                f"{cls.__name__} needs {wanted}, but got {given(problem)}; solve(problem, y) "
+                f"{cls.__name__} needs {cls.takes.words}, but got {given(problem)}; "
+                "solve(problem, y) "
                 "chooses a solver that fits"
             )
 
@@ -160,8 +161,3 @@ def check_steps(
             f"{condition} = {value:.9g}, but {name} needs at most {most:g}; "
             f"{name}.for_problem(problem) takes steps that fit"
         )
-
-
-def _with_article(kind: type) -> str:
-    name = kind.__name__.replace("AbstractProblem", "problem")
-    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

@@ -62,6 +62,7 @@ class Solution(eqx.Module):
     asked: Scalar
     working_gap: Scalar
     finding: Finding
+    unproved: tuple[str, ...] = eqx.field(static=True)
     names: tuple[str, ...] = eqx.field(static=True)
     enclosed: bool = eqx.field(static=True)
     single: bool = eqx.field(static=True)
@@ -77,6 +78,10 @@ class Solution(eqx.Module):
 
     def _sentence(self, status, gap, asked, violation, num_steps, code, defect, part) -> str:
         floor = f"float32 floor {gap:.1e}; use float64" if self.single else f"floor {gap:.1e}"
+        if self.unproved and status in (Status.not_converged, Status.undetermined):
+            moves = "settled" if status == Status.undetermined else "still moves"
+            why = f"no bound is known for {', '.join(self.unproved)}"
+            return f"{why}; the iteration {moves} after {num_steps} steps"
         proof = "rounding enclosed" if self.enclosed else "the operator states no rounding constant"
         return {
             Status.optimal: f"objective within {gap:.1e} (relative) of the optimum, {proof}",

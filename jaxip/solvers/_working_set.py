@@ -11,11 +11,12 @@ from jaxip._arguments import count
 from jaxip._numerics import abs2
 from jaxip._tree import tree_norm
 from jaxip._types import Array, Flag, PyTree
-from jaxip.problems import Lasso
+from jaxip.problems import Problem
 from jaxip.solvers._branch import run_if
 from jaxip.solvers._dense import dense, require_matrix
 from jaxip.solvers._momentum import Momentum, accept, propose, rest
 from jaxip.solvers._solver import AbstractSolver
+from jaxip.solvers._takes import LASSO
 
 
 class WorkingSetState(eqx.Module):
@@ -35,7 +36,7 @@ class WorkingSet(AbstractSolver):
     Source: Massias, Gramfort and Salmon (2018), working sets; inner steps as in `FISTA`.
     """
 
-    takes = (Lasso,)
+    takes = LASSO
     learned = None
     capacity: int = eqx.field(static=True, converter=count("capacity"), default=128)
     inner_steps: int = eqx.field(static=True, converter=count("inner_steps"), default=200)
@@ -55,9 +56,9 @@ class WorkingSet(AbstractSolver):
         met = jnp.where(usable, below, 1) / jnp.where(usable, above, 1)
         return WorkingSetState(rest(x, slope, met), dual, jnp.zeros((), bool))
 
-    def step(self, problem: Lasso, y, state: WorkingSetState) -> WorkingSetState:
+    def step(self, problem: Problem, y, state: WorkingSetState) -> WorkingSetState:
         A, now = dense(problem), state.point
-        weights = jnp.broadcast_to(problem.regulariser.weights, now.x.shape)
+        weights = jnp.broadcast_to(problem.l1_weights, now.x.shape)
         columns = A.shape[1]
         sizes = (min(self.capacity, columns), self.inner_steps)
         filled = jnp.sum(now.x != 0) > sizes[0] - sizes[0] // 16

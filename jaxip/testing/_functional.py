@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxip._arguments import check_floating
+from jaxip._rounding import UNIT
 from jaxip._signature import door
 from jaxip._tree import (
     structure_of,
@@ -33,10 +34,18 @@ STEP = 0.7
 def check_functional(
     f: AbstractFunctional, x: PyTree, key: PRNGKeyArray, *, tolerance: float = 1e4
 ) -> Table:
-    """A table of what `f` promises at points like `x` (its shapes, dtypes and scale are used).
+    """A table of what a functional promises at points like x.
 
     The prox beats points nearby, is firmly nonexpansive, keeps dtypes and has finite derivatives
-    (at 0 too); `conj_prox` gives a subgradient. `tolerance` eps of the values are allowed.
+    (at 0 too); `conj_prox` gives a subgradient; where there is a conjugate, the inequality of
+    Fenchel and Young holds, with equality there, and `gauge`, `above` and `reach` are what they
+    say.
+
+    - `f`: the functional.
+    - `x`: floating, an array or a tree; its shapes, dtypes and scale are used.
+    - `key`: of `jax.random`, for the directions tried.
+    - `tolerance`: eps of the values that are allowed; 1e4, since small differences of values are
+      compared, which round.
     """
     check_floating("x", x)
     rows = [_structure_row(f, x)]
@@ -51,6 +60,16 @@ def check_functional(
         Row("conj_prox is a subgradient", found["fenchel"], max(allowed, 1e-6)),
         truth("derivative of prox is finite", bool(found["finite"]), "at 0 or at x"),
     ]
+    if not f.lacks():
+        rules = _rules(f, x, _directions(x, key)[0])
+        slack = max(allowed, 1e-6)
+        rows += [
+            Row("f(x) + f*(z) is at least Re <z, x>", float(rules["young"]), allowed),
+            Row("f + f* is Re <z, x> at a subgradient z", float(rules["equal"]), slack),
+            Row("the gauge of a subgradient is at most 1", float(rules["gauge"]), 1 + slack),
+            Row("above is above f within its error", float(rules["above"]), allowed),
+            Row("|x| is at most reach(f(x))", float(rules["reach"]), allowed),
+        ]
     return Table(f"check_functional {type(f).__name__}", rows)
 
 
@@ -104,6 +123,29 @@ def _everything(f, x: PyTree, directions: list[PyTree]) -> dict[str, Any]:
         / (size + tree_norm(z)),
         "finite": finite[0] & finite[1],
     }
+
+
+@eqx.filter_jit
+def _rules(f, x: PyTree, directions: PyTree) -> dict[str, Any]:
+    """What a proof uses of f, tried at subgradients, in the domain and at random."""
+    z = f.conj_prox(x, STEP)
+    q = f.prox(tree_scale(1 / STEP, tree_sub(x, z)), 1e-6)
+    size = 1 + jnp.abs(f(q)) + tree_norm(z) * tree_norm(q)
+    inside = tree_scale(1 / jnp.maximum(f.gauge(z), 1), z)
+    equal = jnp.abs(f(q) + f.conjugate(inside) - tree_vdot(inside, q)) / size
+
+    def tried(direction):
+        p = f.prox(tree_add(x, direction), 1e-6)
+        w = tree_scale(1 / (1.001 * jnp.maximum(f.gauge(direction), 1)), direction)
+        scale = 1 + jnp.abs(f(p)) + tree_norm(w) * tree_norm(p)
+        young = (tree_vdot(w, p) - f(p) - f.conjugate(w)) / scale
+        apart = tree_norm(tree_sub(p, q))
+        above = (f(p) - f.above(q, apart, UNIT)) / scale
+        return young, above, tree_norm(p) / f.reach(f(p) * (1 + 1e-6)) - 1
+
+    young, above, reach = (jnp.max(v, initial=0) for v in jax.vmap(tried)(directions))
+    found = {"equal": equal, "young": young, "above": above, "reach": reach}
+    return found | {"gauge": f.gauge(z)}
 
 
 def _slope(f, point):

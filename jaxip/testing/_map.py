@@ -17,10 +17,16 @@ from jaxip.testing._table import Row, Table, ratio, truth
 
 @door
 def check_map(f: Callable, y: PyTree, key: PRNGKeyArray, *, tolerance: float = 1e4) -> Table:
-    """A table of what the map `y -> image` does at y.
+    """A table of what a map `y -> image` does at y.
 
     Finite, the same at each call, the same under jit and vmap, dtypes that follow the data, and a
     gradient (reverse mode) that agrees with central differences along a random direction.
+
+    - `f`: the map, a function or a callable pytree; it is called eagerly too.
+    - `y`: the data, floating, an array or a tree.
+    - `key`: of `jax.random`, for the direction.
+    - `tolerance`: eps of the image that jit and vmap may change; 1e4, for an iterative map adds up
+      the roundings of all its steps.
     """
     check_floating("y", y)
     eps = float(jnp.finfo(jax.tree.leaves(y)[0].dtype).eps)

@@ -26,13 +26,17 @@ def check_operator(
 ) -> Table:
     """A table of what `A` promises, measured in units that go with each promise.
 
-    Linearity, adjoint, derivatives, jit and vmap in multiples of the norm, with `tolerance` eps
-    allowed; the bracket of `norm_bounds` against the singular value (small A) or vectors found;
-    structures, dtypes, Gram diagonals, the rounding constants (where there are such, and 64-bit
-    arrays), the error for a wrong shape. All else that a proof may use, where it is stated:
-    `absolute_sums`, and the rules of an analysis operator (`_proof.py`). A
-    linear map between complex spaces must be complex-linear. Small operators are read off
-    entirely, others at random vectors and by iteration.
+    Linearity, adjoint, derivatives, jit and vmap in multiples of the norm; the bracket of
+    `norm_bounds` against the singular value (small A) or vectors found; structures, dtypes, Gram
+    diagonals, the rounding constants (where there are such, and 64-bit arrays), the error for a
+    wrong shape. All else that a proof may use, where it is stated: `absolute_sums`, and the rules
+    of an analysis operator. A linear map between complex spaces must be complex-linear. Small
+    operators are read off entirely, others at random vectors and by iteration.
+
+    - `A`: the operator.
+    - `key`: of `jax.random`, for the vectors.
+    - `tolerance`: eps of the norm that linearity, adjoint, derivatives, jit and vmap may be off;
+      100, for sums of many terms round.
     """
     rows = [_structure_row(A)]
     if not rows[0].holds:
@@ -155,7 +159,7 @@ def _turn(rows, structure: Structure):
     return jax.vmap(times_i)(rows)
 
 
-def _spread(gram: PyTree, like: Structure):
+def _spread(gram: PyTree | float, like: Structure):
     """The diagonal of a Gram matrix in real coordinates."""
     if jax.tree.structure(gram) != jax.tree.structure(like):
         gram = jax.tree.map(lambda _: gram, like)

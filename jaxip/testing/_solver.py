@@ -16,11 +16,17 @@ def check_solver(
     solver: AbstractSolver, problem: AbstractProblem, y: PyTree, *, gap: float = 1e-4,
     max_steps: int = 10_000,
 ) -> Table:  # fmt: skip
-    """A table of what `solver` does on `problem` with the data y.
+    """A table of what a solver does on a problem with the data y.
 
     A step keeps shapes and dtypes; the solve is optimal at `gap` with bound below objective; a
     batch of equal data gives what one gives alone; unrolled steps have finite gradients. A wrong
     step size is named by `solver.check`.
+
+    - `solver`: made for the problem, as by `for_problem`.
+    - `problem`: one with a bound; small, for it is solved twice.
+    - `y`: the data that fit the problem.
+    - `gap`: relative, positive; 1e-4 is what `solve` asks of float32 data.
+    - `max_steps`: of each solve, as in `solve`.
     """
     y = problem.check_data(y)
     rows = [_state_row(solver, problem, y)]

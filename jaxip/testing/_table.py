@@ -6,7 +6,13 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """One property: it holds where `measured <= allowed`. NaN never holds."""
+    """One property: it holds where `measured <= allowed`. NaN never holds.
+
+    - `name`: of the property.
+    - `measured`: not negative, in the unit that goes with the property; 0 or 1 where it has none.
+    - `allowed`: the largest that passes.
+    - `remark`: what may be the cause where it fails.
+    """
 
     name: str
     measured: float
@@ -16,7 +22,7 @@ class Row(NamedTuple):
     @property
     def holds(self) -> bool:
         """Whether the property was seen to hold."""
-        return self.measured <= self.allowed
+        return bool(self.measured <= self.allowed)
 
     def __str__(self) -> str:
         word = "ok" if self.holds else "FAILS"
@@ -25,7 +31,11 @@ class Row(NamedTuple):
 
 
 class Table:
-    """Rows of a check; `print(table)`, `table.passed`, `table.verify()`."""
+    """Rows of a check; `print(table)`, `table.passed`, `table.verify()`.
+
+    - `title`: the check, and what it looked at.
+    - `rows`: one for each property, in the order of the check.
+    """
 
     def __init__(self, title: str, rows: list[Row]):
         self.title, self.rows = title, tuple(rows)
@@ -48,6 +58,7 @@ class Table:
         return self
 
     def __getitem__(self, name: str) -> Row:
+        """The row of this `name`. Raises: KeyError for another."""
         for row in self.rows:
             if row.name == name:
                 return row

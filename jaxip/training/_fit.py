@@ -17,24 +17,32 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from jaxip._numerics import value_and_gradient
 from jaxip._signature import door
 from jaxip._tree import tree_isfinite, tree_where
-from jaxip._types import PRNGKeyArray, PyTree
+from jaxip._types import AnyTree, PRNGKeyArray
 from jaxip.networks import trainable
 from jaxip.training._weights import save
 
-Loss = Callable[[PyTree, PyTree, PRNGKeyArray], tuple[jax.Array, dict[str, jax.Array]]]
-Batches = Callable[[PRNGKeyArray], PyTree] | Iterator[PyTree]
+Loss = Callable[[AnyTree, AnyTree, PRNGKeyArray], tuple[jax.Array, dict[str, jax.Array]]]
+Batches = Callable[[PRNGKeyArray], AnyTree] | Iterator[AnyTree]
 _SAVE_EVERY = 500
 
 
 class Run(NamedTuple):
-    """What `fit` gives: the trained net, and one dict per step (step, loss, seconds, metrics)."""
+    """What `fit` gives.
 
-    net: PyTree
+    - `net`: the trained net.
+    - `history`: one dict a step: "step" from 0 on, "loss", "seconds", and the metrics of the loss.
+    """
+
+    net: AnyTree
     history: list[dict[str, float]]
 
 
 class NonFiniteLoss(ArithmeticError):
-    """The loss or its gradient was not finite; `.run` holds the last finite net and the history."""
+    """The loss or its gradient was not finite.
+
+    - `message`: which of the two, and at which step.
+    - `run`: the last finite net and the history up to it.
+    """
 
     def __init__(self, message: str, run: Run):
         super().__init__(message)
@@ -43,7 +51,7 @@ class NonFiniteLoss(ArithmeticError):
 
 @door
 def fit(
-    net: PyTree,
+    net: AnyTree,
     loss: Loss,
     batches: Batches,
     optimiser: optax.GradientTransformation,
@@ -52,13 +60,22 @@ def fit(
     key: PRNGKeyArray,
     directory: str | pathlib.Path | None = None,
 ) -> Run:
-    """Descend on `loss(net, batch, key) -> (scalar, metrics)` for `steps` optimiser steps.
+    """Descend on a loss by a number of optimiser steps.
 
-    `batches` maps a key to a batch, or is an iterator of batches. Only what `trainable(net)`
-    marks is changed; complex leaves descend along the conjugate of `jax.grad`. Parameters whose
-    step would be computed from a non-finite loss or gradient are never taken. With `directory`,
-    the last finite net and the history are written there every 500 steps and at the end
-    (`net.safetensors`, `history.json`).
+    Only what `trainable(net)` marks is changed; complex leaves descend along the conjugate of
+    `jax.grad`. Parameters whose step would be computed from a non-finite loss or gradient are never
+    taken.
+
+    - `net`: any callable pytree with trainable arrays; it is not changed itself.
+    - `loss`: `(net, batch, key) -> (scalar, metrics)`, the scalar real, metrics a dict of real
+      scalars for the history.
+    - `batches`: a function from a key to a batch, or an iterator of batches, at least `steps` of
+      them.
+    - `optimiser`: of optax, such as `clipped_adam(...)`.
+    - `steps`: optimiser steps, 0 or more.
+    - `key`: of `jax.random`; split at each step, for the batch and for the loss.
+    - `directory`: where the last finite net and the history are written every 500 steps and at the
+      end (`net.safetensors`, `history.json`), created where it is missing; None writes nothing.
 
     Raises: NonFiniteLoss, with the last finite net; ValueError if nothing is trainable or the
     iterator ends before `steps` batches.
@@ -102,7 +119,7 @@ def _descend(params, state, static, batch, key, loss, optimiser):
     return tree_where(finite, new, params), tree_where(finite, new_state, state), record, finite
 
 
-def _draw(batches: Batches, key: PRNGKeyArray, step: int, steps: int) -> PyTree:
+def _draw(batches: Batches, key: PRNGKeyArray, step: int, steps: int) -> AnyTree:
     if callable(batches):
         return batches(key)
     try:

@@ -13,7 +13,10 @@ def clipped_adam(
 ) -> optax.GradientTransformation:
     """Adam on gradients clipped to norm 1, the rate warmed up linearly, then on a cosine to 0.
 
-    `decay_steps` counts from the start, warm-up included.
+    - `learning_rate`: the largest rate, finite and not negative.
+    - `warmup`: steps from rate 0 to the largest, 0 or more.
+    - `decay_steps`: steps until the rate is 0 again, counted from the start; more than `warmup`.
+
     Raises: ValueError for a negative rate or warm-up, or `decay_steps` not over `warmup`.
     """
     check_nonnegative("learning_rate", learning_rate)

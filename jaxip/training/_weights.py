@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +11,18 @@ import safetensors.numpy
 
 from jaxip._arguments import given
 from jaxip._signature import door
-from jaxip._types import PyTree
+from jaxip._types import AnyTree
 
 
 @door
-def save(path: str | pathlib.Path, net: Any) -> None:
-    """Write the numeric arrays of `net`; floating point as float32, complex as pairs of float32.
+def save(path: str | pathlib.Path, net: AnyTree) -> None:
+    """Write the numeric arrays of a tree; floating point as float32, complex as pairs of float32.
 
     The file appears whole or not at all. Random keys are no weights and are left out.
+
+    - `path`: of the file to write, or to replace; its folder exists.
+    - `net`: the tree; names of the arrays are their places in it.
+
     Raises: TypeError for a tree without arrays.
     """
     path, named = pathlib.Path(path), _named(net)
@@ -32,8 +35,12 @@ def save(path: str | pathlib.Path, net: Any) -> None:
 
 
 @door
-def load(path: str | pathlib.Path, like: Any) -> PyTree:
-    """The tree `like` (arrays or ShapeDtypeStructs) with its arrays from `path`, dtypes of `like`.
+def load(path: str | pathlib.Path, like: AnyTree) -> AnyTree:
+    """A tree with its arrays from a file.
+
+    - `path`: of a file that `save` wrote.
+    - `like`: a tree of the same structure, with arrays or `jax.ShapeDtypeStruct`s, whose shapes the
+      file must have and whose dtypes the result has; all else of it is kept.
 
     Raises: ValueError if the file is missing, truncated, not safetensors, or holds other names,
     other shapes or values that are not finite.
@@ -60,7 +67,7 @@ def _read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
         raise ValueError(f"{path} is no readable safetensors file: {error}") from error
 
 
-def _named(net: PyTree) -> dict[str, jax.Array]:
+def _named(net: AnyTree) -> dict[str, jax.Array | np.ndarray | jax.ShapeDtypeStruct]:
     leaves = jax.tree_util.tree_leaves_with_path(net)
     return {_name(place): leaf for place, leaf in leaves if _is_numeric(leaf)}
 

@@ -19,13 +19,23 @@ def firenet(
     checkpoint: bool = False,
     learned: tuple[str, ...] | None = None,
 ) -> Unrolled:
-    """`restarts` restarts of `inner_steps` layers; untrained, it is `solvers.Restarted`.
+    """Restarts of primal-dual steps as layers; untrained, the net is `solvers.Restarted`.
 
     Each layer has primal and dual steps (`tau`, `sigma`, relative to the schedule that the norm of
     the data sets), weight and weights of its own, all learned. Objective errors fall by e per
-    restart where the problem is sharp and `inner_steps` large enough: FIRENET needs no training.
-    A network proves nothing, trained or not: only `solve` does. `norm` is `|K|`, where no bound is
-    known.
+    restart where the problem is sharp and there are enough layers in each: FIRENET needs no
+    training. A network proves nothing, trained or not: only `solve` does.
+
+    - `problem`: with a saddle operator K and a prox, such as `SRLasso`.
+    - `restarts`: 1 or more; each divides the error by e.
+    - `inner_steps`: layers a restart, 1 or more; the sharper the problem, the fewer do. There are
+      `restarts * inner_steps` layers.
+    - `norm`: `|K|`, or an upper bound of it; None takes the bound that the problem knows.
+    - `delta`: the objective error down to which restarts aim, in the units of y, not negative; 1e-9
+      is below what float32 shows of y near 1.
+    - `checkpoint`: as of `Unrolled`.
+    - `learned`: as of `Unrolled`.
+
     Raises: ValueError where no bound of `|K|` is known.
     Source: Colbrook, Antun and Hansen (2022), theorem 3.
     """
@@ -37,5 +47,8 @@ def firenet(
 
 @door
 def firenet_depth(net: Unrolled) -> int:
-    """The number of affine maps in the papers' counting: 3 per layer and one for the data."""
+    """The number of affine maps in the papers' counting: 3 per layer and one for the data.
+
+    - `net`: of `firenet`, or any other unrolled net.
+    """
     return 3 * net.num_layers + 1

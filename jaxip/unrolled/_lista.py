@@ -16,7 +16,7 @@ from jaxip._signature import door
 from jaxip._tree import with_precision
 from jaxip._types import Array, Float, Inexact, Scalar
 from jaxip.operators import Matrix, check_replaces
-from jaxip.problems import Lasso
+from jaxip.problems import Problem, Squared
 from jaxip.unrolled._analytic import alista_weights
 from jaxip.unrolled._selection import selective_threshold
 
@@ -26,8 +26,10 @@ SLACK = 1.001  # the published step is 1 / (1.001 |A|^2)
 class AbstractLISTA(Module):
     """`y -> x` by layers `x+ = threshold(point(x, y), |theta|)`, started at `x = 0`.
 
-    `thresholds` holds one number (or one vector) per layer and enters by its modulus. `selection`
-    holds how many of the largest entries pass each layer unshrunk (`support_schedule`), or is None.
+    - `thresholds`: theta, one number (or one vector) a layer, `[layers]` or `[layers, n]`; enters
+      by its modulus.
+    - `selection`: how many of the largest entries pass each layer unshrunk (`support_schedule`);
+      None lets none pass.
     """
 
     thresholds: eqx.AbstractVar[Float[Array, "layers ..."]]
@@ -58,7 +60,7 @@ class AbstractLISTA(Module):
 
     @abc.abstractmethod
     def with_operator(self, op: Matrix) -> "AbstractLISTA":
-        """The same layers for another matrix of the same shape; a batch of them under vmap."""
+        """The same layers for another matrix `op` of the same shapes; a batch under vmap."""
 
     @property
     def num_layers(self) -> int:
@@ -69,12 +71,15 @@ class AbstractLISTA(Module):
         return _final(self, y)
 
     def outputs(self, y: Inexact[Array, " m"]) -> Inexact[Array, "layers n"]:
-        """The coefficients after each layer."""
+        """The coefficients after each layer, of the data `y`."""
         return _every(self, y)
 
 
 class AbstractCoupled(AbstractLISTA):
-    """Layers that see the operator itself, in the residual `y - A x`: A is a leaf."""
+    """Layers that see the operator itself, in the residual `y - A x`: A is a leaf.
+
+    - `A`: the matrix `[m, n]`.
+    """
 
     A: eqx.AbstractVar[Matrix]
 
@@ -88,6 +93,13 @@ class LISTA(AbstractLISTA):
     `W_k` begins as `I - B_k A` and then learns freely, so that A is nowhere left to be exchanged.
     Kept apart, `W_k = I - B_k A + V_k`, it could be, at the price of one more product with A in
     each layer; with `V_k = 0` that is LISTACP, which takes another operator.
+
+    - `W`: the `W_k`, `[n, n]` for each layer.
+    - `B`: the `B_k`, `[n, m]` for each layer.
+    - `thresholds`: `[layers]` or `[layers, n]`, enter by their modulus.
+    - `selection`: entries that pass each layer unshrunk, see `support_schedule`; None lets none
+      pass. Static.
+
     Source: Gregor and LeCun (2010); the coupling: Chen, Liu, Wang and Yin (2018).
     """
 
@@ -99,9 +111,14 @@ class LISTA(AbstractLISTA):
     @classmethod
     @door
     def for_problem(
-        cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
+        cls, problem: Problem, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "LISTA":
-        """`B = tau A^H`, `W = I - B A`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA."""
+        """`B = tau A^H`, `W = I - B A`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA.
+
+        - `problem`: a Lasso on a `Matrix`, without synthesis.
+        - `num_layers`: 1 or more.
+        - `selection`: one whole number a layer, or None.
+        """
         A, tau, thresholds = _begin(problem, num_layers, selection)
         B = tau * jnp.conj(A.T)
         product = jnp.matmul(B, A, precision=jax.lax.Precision.HIGHEST)
@@ -131,6 +148,12 @@ class LISTA(AbstractLISTA):
 class LISTACP(AbstractCoupled):
     """`x+ = soft(x + W_k^H (y - A x), theta_k)`: one free matrix per layer (coupled weights).
 
+    - `A`: the matrix of the problem, not trained.
+    - `W`: the `W_k`, `[m, n]` for each layer.
+    - `thresholds`: `[layers]` or `[layers, n]`, enter by their modulus.
+    - `selection`: entries that pass each layer unshrunk, see `support_schedule`; None lets none
+      pass. Static.
+
     Source: Chen, Liu, Wang and Yin (2018).
     """
 
@@ -142,9 +165,14 @@ class LISTACP(AbstractCoupled):
     @classmethod
     @door
     def for_problem(
-        cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
+        cls, problem: Problem, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "LISTACP":
-        """`W = tau A`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA."""
+        """`W = tau A`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA.
+
+        - `problem`: a Lasso on a `Matrix`, without synthesis.
+        - `num_layers`: 1 or more.
+        - `selection`: one whole number a layer, or None.
+        """
         A, tau, thresholds = _begin(problem, num_layers, selection)
         W = (tau * A,) * num_layers
         return cls(A=Matrix(A), W=W, thresholds=thresholds, selection=selection)
@@ -162,6 +190,13 @@ class LISTACP(AbstractCoupled):
 class TiLISTA(AbstractCoupled):
     """`x+ = soft(x + a_k W^H (y - A x), theta_k)`: one free matrix, steps and thresholds.
 
+    - `A`: the matrix of the problem, not trained.
+    - `W`: `[m, n]`, shared by the layers.
+    - `steps`: the `a_k`, `[layers]`.
+    - `thresholds`: `[layers]` or `[layers, n]`, enter by their modulus.
+    - `selection`: entries that pass each layer unshrunk, see `support_schedule`; None lets none
+      pass. Static.
+
     Source: Liu, Chen, Wang and Yin (2019).
     """
 
@@ -174,9 +209,14 @@ class TiLISTA(AbstractCoupled):
     @classmethod
     @door
     def for_problem(
-        cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
+        cls, problem: Problem, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "TiLISTA":
-        """`W = tau A`, `a = 1`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA."""
+        """`W = tau A`, `a = 1`, `theta = tau weight`, `tau = 1 / (1.001 |A|^2)`: ISTA.
+
+        - `problem`: a Lasso on a `Matrix`, without synthesis.
+        - `num_layers`: 1 or more.
+        - `selection`: one whole number a layer, or None.
+        """
         A, tau, thresholds = _begin(problem, num_layers, selection)
         ones = jnp.ones(num_layers, tau.dtype)
         op, W = Matrix(A), tau * A
@@ -196,10 +236,17 @@ class ALISTA(AbstractCoupled):
     """`x+ = soft(x + a_k W^H (y - A x), theta_k)` with W by `alista_weights`, never trained.
 
     Two numbers per layer are learned. Source: Liu, Chen, Wang and Yin (2019).
+
+    - `A`: the matrix of the problem, not trained.
+    - `W`: `[m, n]` as an operator, so that training leaves it alone.
+    - `steps`: the `a_k`, `[layers]`.
+    - `thresholds`: `[layers]` or `[layers, n]`, enter by their modulus.
+    - `selection`: entries that pass each layer unshrunk, see `support_schedule`; None lets none
+      pass. Static.
     """
 
     A: Matrix
-    W: Matrix  # an operator, so that training leaves it alone
+    W: Matrix
     steps: Float[Array, " layers"]
     thresholds: Float[Array, "layers ..."]
     selection: tuple[int, ...] | None = eqx.field(static=True, default=None)
@@ -207,9 +254,14 @@ class ALISTA(AbstractCoupled):
     @classmethod
     @door
     def for_problem(
-        cls, problem: Lasso, num_layers: int, *, selection: tuple[int, ...] | None = None
+        cls, problem: Problem, num_layers: int, *, selection: tuple[int, ...] | None = None
     ) -> "ALISTA":
-        """`a = 1`, `theta = weight / (1.001 |A|^2)`."""
+        """`a = 1`, `theta = weight / (1.001 |A|^2)`.
+
+        - `problem`: a Lasso on a `Matrix` of full row rank, without synthesis.
+        - `num_layers`: 1 or more.
+        - `selection`: one whole number a layer, or None.
+        """
         A, tau, thresholds = _begin(problem, num_layers, selection)
         ones = jnp.ones(num_layers, tau.dtype)
         op, W = Matrix(A), Matrix(alista_weights(A))
@@ -264,11 +316,13 @@ def _coupled(x: Array, y: Array, a: Scalar, A: Matrix, W: Matrix) -> Array:
     return x + a * W.rmv(y - A.mv(x))
 
 
-def _begin(problem: Lasso, num_layers: int, selection) -> tuple[Array, Scalar, Array]:
+def _begin(problem: Problem, num_layers: int, selection) -> tuple[Array, Scalar, Array]:
     """The matrix, the step of ISTA, and its thresholds, one row per layer."""
     if not isinstance(problem.A, Matrix):
         got = type(problem.A).__name__
         raise TypeError(f"problem takes a Lasso on a Matrix, but got one on a {got}; see unroll")
+    if not problem.is_l1 or not isinstance(problem.fidelity, Squared):
+        raise TypeError(f"problem takes a Lasso, but got a {type(problem).__name__}; see unroll")
     if problem.synthesis is not None:
         raise ValueError("LISTA returns the coefficients themselves: give Matrix(A W^H), no W")
     as_count("num_layers", num_layers)
@@ -277,5 +331,5 @@ def _begin(problem: Lasso, num_layers: int, selection) -> tuple[Array, Scalar, A
     A = problem.A.matrix
     size = np.linalg.norm(np.asarray(A), 2) if is_concrete(A) else jnp.linalg.norm(A, 2)
     tau = jnp.asarray(1 / (SLACK * size * size), jnp.finfo(A.dtype).dtype)
-    threshold = (tau * problem.weight * problem.weights).astype(tau.dtype)
+    threshold = (tau * problem.l1_weights).astype(tau.dtype)
     return A, tau, jnp.broadcast_to(threshold, (num_layers, *threshold.shape))

@@ -17,6 +17,10 @@ def support_schedule(
 ) -> tuple[int, ...]:
     """Entries that pass layer k unshrunk: `min(per_layer k, most)` percent of `size`, k from 1.
 
+    - `size`: n, the entries of x, 1 or more.
+    - `num_layers`: 1 or more; the result has one whole number for each.
+    - `per_layer`, `most`: percents of n; 1.2 and 13, those of the paper.
+
     Source: Chen, Liu, Wang and Yin (2018).
     """
     as_count("size", size)
@@ -29,7 +33,12 @@ def support_schedule(
 def selective_threshold(
     x: Inexact[Array, " n"], t: Float[Array, "..."], count: int
 ) -> Inexact[Array, " n"]:
-    """Soft thresholding at t, but for the `count` entries of largest modulus: kept if above t."""
+    """Soft thresholding, but for the entries of largest modulus: kept if above the threshold.
+
+    - `x`: real or complex `[n]`.
+    - `t`: the threshold, not negative, one number or an array that broadcasts to x.
+    - `count`: entries that may be kept, 0 to n; ties at the last one are kept too.
+    """
     as_count("count", count, 0, x.size)
     if not fits(jnp.shape(t), x.shape):
         raise ValueError(f"t has shape {jnp.shape(t)}, but x has {x.shape}; they must broadcast")

@@ -13,7 +13,7 @@ from jaxip._module import Module
 from jaxip._numerics import is_trainable, promoting
 from jaxip._signature import door
 from jaxip._tree import with_precision
-from jaxip._types import PyTree
+from jaxip._types import AnyTree, PyTree
 from jaxip.operators import AbstractLinearOperator, check_replaces
 from jaxip.problems import AbstractProblem
 from jaxip.solvers import AbstractSolver, check_solver, default_solver
@@ -22,19 +22,25 @@ WEIGHTS = ("weight", "weights", "radius")  # of a problem
 
 
 class Unrolled(Module):
-    """`y -> image` by `num_layers` steps of a solver, started at zero; see `unroll`.
+    """`y -> image` by steps of a solver, started at zero; see `unroll`, which builds it.
 
-    `layers` is the solver and `problem` the problem, whose arrays (operators excepted) have a
-    leading axis of length `num_layers`, one entry per layer; where `tied` they have none and every
-    layer uses the same. `learned` names the arrays that training changes; None stands for the
-    steps of the solver (its own `learned`) and the weights of the problem. Operators are never
-    trained. Steps and weights are learned as they are: a rate that
-    takes them below zero is too large. `checkpoint` keeps the state before every
-    `sqrt(num_layers)`-th layer for the backward pass and computes each stretch between them again:
-    the memory of `2 sqrt(num_layers)` layers for one more forward pass. `inline` writes the layers
-    out one after another instead of scanning over them: up to about 32 layers it trains up to
-    twice as fast on dense matrices and wavelets, but compiles longer, and on TV (stencils, fused
-    across layers) it takes minutes to compile and is slower.
+    Operators are never trained. Steps and weights are learned as they are: a rate that takes them
+    below zero is too large.
+
+    - `layers`: the solver, whose arrays (operators excepted) have a leading axis of length
+      `num_layers`, one entry a layer.
+    - `problem`: the problem, with the same leading axis.
+    - `num_layers`: 1 or more; static.
+    - `tied`: True: the arrays have no such axis, and every layer uses the same. Static.
+    - `checkpoint`: True keeps the state before every `sqrt(num_layers)`-th layer for the backward
+      pass and computes each stretch between them again: the memory of `2 sqrt(num_layers)` layers
+      for one more forward pass. Static.
+    - `inline`: True writes the layers out one after another instead of scanning over them: up to
+      about 32 layers it trains up to twice as fast on dense matrices and wavelets, but compiles
+      longer, and on TV (stencils, fused across layers) it takes minutes to compile and is slower.
+      Static.
+    - `learned`: names of the arrays that training changes; None stands for the steps of the solver
+      (its own `learned`) and the weights of the problem. Static.
     """
 
     layers: AbstractSolver
@@ -59,18 +65,18 @@ class Unrolled(Module):
         return _final(self, y)
 
     def outputs(self, y: PyTree) -> PyTree:
-        """The image after each layer, stacked along a new first axis."""
+        """The image after each layer, of the data `y`, stacked along a new first axis."""
         return _every(self, y)
 
     def with_operator(self, op: AbstractLinearOperator) -> "Unrolled":
-        """The same layers for another operator of the same shapes; a batch of them under vmap.
+        """The same layers for another operator `op` of the same shapes; a batch of them under vmap.
 
         Raises: ValueError where the shapes differ.
         """
         check_replaces(op, self.problem.A)
         return eqx.tree_at(lambda net: net.problem.A, self, op)
 
-    def trainable_mask(self) -> PyTree:
+    def trainable_mask(self) -> AnyTree:
         """True at the arrays that training changes."""
         names = self.learned
         if names is None:
@@ -97,10 +103,15 @@ def unroll(
     inline: bool = False,
     learned: tuple[str, ...] | None = None,
 ) -> Unrolled:
-    """The network of `num_layers` steps of `solver` on `problem`: untrained, it equals them.
+    """The network of the first steps of a solver on a problem: untrained, it equals them.
 
-    `solver=None` takes the default one for the problem. With `tied=False` each layer has steps,
-    thresholds and weights of its own; `learned` as in `Unrolled`.
+    - `solver`: made for the problem, with steps that it does not choose as it runs; None takes the
+      default one.
+    - `problem`: any, whose weights may be learned.
+    - `num_layers`: steps, 1 or more.
+    - `tied`: False gives each layer steps, thresholds and weights of its own; True shares them.
+    - `checkpoint`, `inline`, `learned`: as of `Unrolled`.
+
     Raises: ValueError where the steps are too long, or the solver chooses them as it runs, and
     `learned` does not say what else is to be trained.
     """
@@ -159,7 +170,7 @@ def _run(net: Unrolled, y: PyTree, every: bool) -> PyTree:
     return problem.image(solver.primal(state))
 
 
-def _scanned(layer: Callable, state, own: PyTree, net: Unrolled):
+def _scanned(layer: Callable, state, own: AnyTree, net: Unrolled):
     step = (lambda s, _: layer(s, own)) if net.tied else layer
     rows = None if net.tied else own
     if not net.checkpoint:
@@ -175,7 +186,7 @@ def _scanned(layer: Callable, state, own: PyTree, net: Unrolled):
     return state, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), images, more)
 
 
-def _inlined(layer: Callable, state, own: PyTree, net: Unrolled):
+def _inlined(layer: Callable, state, own: AnyTree, net: Unrolled):
     rows = [own] * net.num_layers if net.tied else _unstacked(own, net.num_layers)
     size = math.isqrt(net.num_layers) if net.checkpoint else net.num_layers
 
@@ -193,14 +204,14 @@ def _inlined(layer: Callable, state, own: PyTree, net: Unrolled):
     return state, jax.tree.map(lambda *rows: jnp.stack(rows), *images)
 
 
-def _unstacked(tree: PyTree, count: int) -> list[PyTree]:
+def _unstacked(tree: AnyTree, count: int) -> list[AnyTree]:
     # the derivative of a split is one concatenation; that of `leaf[k]` adds a whole stack per layer
     leaves, treedef = jax.tree.flatten(tree)
     rows = [[part[0] for part in lax.split(leaf, (1,) * count)] for leaf in leaves]
     return [treedef.unflatten([row[k] for row in rows]) for k in range(count)]
 
 
-def _split(tree: PyTree) -> tuple[PyTree, PyTree]:
+def _split(tree: AnyTree) -> tuple[AnyTree, AnyTree]:
     """The arrays that belong to a layer, and the rest: operators and what is static."""
 
     def mark(node):

@@ -9,8 +9,8 @@ import pytest
 from jaxip import audit
 from jaxip._numerics import epsilon
 from jaxip.audit import _apgd
-from jaxip.audit._apgd import ascend
-from jaxip.audit._noise import norm
+from jaxip.audit._apgd import Loss, ascend
+from jaxip.audit._arrays import length
 from jaxip.operators import SubsampledFourier
 
 
@@ -60,9 +60,9 @@ def test_linear_map_reaches_the_top_singular_value(getkey, seed):
     f = MatrixMap(jnp.asarray(matrix))
     y = jnp.asarray(_complex(np.random.default_rng(9), 60), f.matrix.dtype)
     attack = audit.worst_case(f, y, 0.1, key=getkey())
-    slack = 50 * epsilon(y) * top * norm(y)
+    slack = 50 * epsilon(y) * top * length(y)
     assert 0.99 * 0.1 * top <= attack.distance <= 0.1 * top + slack
-    assert norm(attack.perturbation) <= 0.1
+    assert length(attack.perturbation) <= 0.1
     assert attack.calls <= 310
 
 
@@ -81,7 +81,8 @@ def test_without_the_conjugate_the_linear_test_stalls(getkey, monkeypatch):
         for _ in range(3):
             start = _complex(rng, 60)
             start = 0.1 * start / np.linalg.norm(start)
-            found = ascend(f, y, zero, keep, radius=0.1, start=start, num_steps=100)
+            loss = Loss(f, y, zero, keep, audit.L2Norm())
+            found = ascend(loss, radius=0.1, start=start, num_steps=100)
             best.append(float(found.value) / (0.1 * top))
         scores[tag] = best
     assert min(scores["with"]) > 0.97
@@ -92,7 +93,7 @@ def test_zero_filling_reaches_its_norm_on_measured_entries(getkey):
     mask = np.random.default_rng(0).random((24, 16)) < 0.4
     A = SubsampledFourier(jnp.asarray(mask, float))
     y = A @ jnp.asarray(_complex(np.random.default_rng(1), 24, 16), A.in_structure().dtype)
-    attack = audit.worst_case(A.H, y, 0.05, key=getkey(), operator=A)
+    attack = audit.worst_case(audit.Target(A.H, operator=A), y, 0.05, key=getkey())
     assert attack.distance >= 0.99 * 0.05
     assert not np.any(attack.perturbation[~mask])
 
@@ -143,7 +144,7 @@ def test_pytree_data(getkey):
     y = (jnp.ones(7), jnp.ones((2, 3), jnp.result_type(complex)))
     attack = audit.worst_case(f, y, 0.5, key=getkey())
     assert attack.distance >= 0.99 * 1.5
-    assert norm(attack.perturbation[1]) < 0.1
+    assert length(attack.perturbation[1]) < 0.1
 
 
 def test_a_black_box_is_attacked_at_random_and_says_so(getkey):
@@ -166,9 +167,10 @@ def test_one_program_serves_every_radius_and_start(getkey):
 
     f = Counted(jnp.asarray(2.0))
     y = jnp.ones(12)
-    audit.chain(f, y, (0.1, 0.2), key=getkey())
+    audit.chain(audit.scene_of(f, y, key=getkey()), (0.1, 0.2))
     first = len(traces)
-    audit.chain(Counted(jnp.asarray(3.0)), 2 * y, (0.3, 0.5, 0.7), key=getkey())
+    scene = audit.scene_of(Counted(jnp.asarray(3.0)), 2 * y, key=getkey())
+    audit.chain(scene, (0.3, 0.5, 0.7))
     # a second use may ask for shapes (no compilation): the abstract evaluation is cached or light
     assert first <= 6
     assert len(traces) - first <= 2

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxip.audit._fingerprint import hash_map
+from jaxip.audit.report._fingerprint import hash_map
 
 WEIGHT = 1.0  # read by a function below
 

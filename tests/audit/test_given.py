@@ -8,7 +8,7 @@ from flax import nnx
 
 from jaxip import audit, operators
 from jaxip.audit import _run
-from jaxip.audit._answers import Evaluator
+from jaxip.audit.target._answers import Evaluator
 
 SHAPE = (6, 8)
 A = operators.SubsampledFourier(jnp.ones(SHAPE, jnp.float32))

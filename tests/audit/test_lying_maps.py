@@ -320,9 +320,8 @@ def test_rounding_is_no_witness():
 
 def test_four_draws_have_no_quantile(zoo):
     assert all(row.noise_draws == 4 and row.noise_quantile is None for row in zoo.records)
-    noise = audit.random_noise(
-        lambda u: u, Y, 0.1, key=jax.random.key(0), keep=MASK, clean=Y, draws=60
-    )
+    scene = audit.scene_of(audit.Target(lambda u: u, operator=A), Y, key=jax.random.key(0))
+    noise = audit.random_noise(scene, 0.1, key=jax.random.key(0), draws=60)
     assert noise.quantile <= noise.largest
 
 

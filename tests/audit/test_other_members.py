@@ -8,7 +8,7 @@ import pytest
 
 from jaxip import audit
 from jaxip._numerics import epsilon
-from jaxip.audit._noise import norm
+from jaxip.audit._arrays import length
 from jaxip.operators import Matrix
 
 
@@ -32,9 +32,10 @@ def test_published_test_is_a_threshold(getkey):
     top = np.linalg.svd(b @ a, compute_uv=False)[0] ** 2
     x = jnp.asarray(np.random.default_rng(1).standard_normal(20))
     counts = (50, 200)
-    settings = {"key": getkey(), "rate": 0.05, "counts": counts}
-    over = audit.q_ascent(f, A, x, weight=1.2 * top, **settings)
-    under = audit.q_ascent(f, A, x, weight=0.5 * top, **settings)
+    key = getkey()
+    settings = lambda weight: audit.PublishedTest(weight=weight, rate=0.05, counts=counts)
+    over = audit.q_ascent(f, A, x, key=key, settings=settings(1.2 * top))
+    under = audit.q_ascent(f, A, x, key=key, settings=settings(0.5 * top))
     assert over.norm[1] < over.norm[0]
     assert under.norm[1] > 10 * under.norm[0]
     r = np.asarray(under.perturbation[1])
@@ -47,10 +48,10 @@ def test_published_test_steps_are_heavy_ball(getkey):
     """Three steps by hand in numpy, for the reference x."""
     A, f, a, b = _setup(2)
     x = np.random.default_rng(1).standard_normal(20)
-    found = audit.q_ascent(
-        f, A, jnp.asarray(x), key=getkey(), weight=0.3, rate=0.1, counts=(1, 2, 3),
-        reference="truth", start=0.0,
-    )  # fmt: skip
+    settings = audit.PublishedTest(
+        weight=0.3, rate=0.1, counts=(1, 2, 3), reference="truth", start=0.0
+    )
+    found = audit.q_ascent(f, A, jnp.asarray(x), key=getkey(), settings=settings)
     r, v, path = np.zeros(20), np.zeros(20), []
     for _ in range(3):
         grad = (b @ a).T @ (b @ a @ (x + r) - x) - 0.3 * r
@@ -60,22 +61,18 @@ def test_published_test_steps_are_heavy_ball(getkey):
     np.testing.assert_allclose(found.perturbation, path, rtol=1e4 * epsilon(jnp.ones(1)))
 
 
-def test_published_test_takes_known_references(getkey):
-    A, f, _, _ = _setup()
+def test_published_test_takes_known_references():
     with pytest.raises(ValueError, match="reference"):
-        audit.q_ascent(f, A, jnp.ones(20), key=getkey(), reference="other")
+        audit.PublishedTest(reference="other")
     with pytest.raises(ValueError, match="counts"):
-        audit.q_ascent(f, A, jnp.ones(20), key=getkey(), counts=(3, 2))
+        audit.PublishedTest(counts=(3, 2))
 
 
 def test_random_noise_of_a_linear_map(getkey):
     """`E |B e|^2 = radius^2 |B|_F^2 / m`, and the largest stays under the norm."""
     _, f, _, b = _setup()
-    y = jnp.ones(12)
-    evaluate = lambda v: np.asarray(b @ np.asarray(v))
-    result = audit.random_noise(
-        evaluate, y, 0.5, key=getkey(), keep=jnp.ones(12), clean=b @ np.ones(12), draws=2000
-    )
+    scene = audit.scene_of(f, jnp.ones(12), key=getkey())
+    result = audit.random_noise(scene, 0.5, key=getkey(), draws=2000)
     rms = 0.5 * np.linalg.norm(b) / np.sqrt(12)
     assert abs(result.mean / rms - 1) < 0.1
     assert result.mean <= result.quantile <= result.largest
@@ -89,7 +86,7 @@ def test_lipschitz_of_a_linear_map_is_witnessed(getkey):
     top = np.linalg.norm(b, 2)
     assert 0.99 * top <= bound.lower <= top * (1 + 1e-6)
     e = np.asarray(bound.witness, np.float64)
-    assert 0 < norm(e) <= 0.1
+    assert 0 < length(e) <= 0.1
     assert np.linalg.norm(b @ e) / np.linalg.norm(e) >= bound.lower * (1 - 1e-4)
 
 

@@ -28,10 +28,10 @@ def test_two_stand_ins_beat_own_steps(getkey):
     """The solver's own 40 steps hardly move a TV image; the long primal steps do."""
     A, y, reconstruct = _total_variation()
     radius = 0.02 * float(tree_norm(y))
-    own = audit.Target(reconstruct, (reconstruct.warm(y).unrolled(40),))
+    own = audit.Target(reconstruct, (reconstruct.warm(y).unrolled(40),), operator=A)
     key = getkey()
-    weak = audit.worst_case(own, y, radius, key=key, operator=A)
-    strong = audit.worst_case(reconstruct, y, radius, key=key, operator=A)
+    weak = audit.worst_case(own, y, radius, key=key)
+    strong = audit.worst_case(audit.Target(reconstruct, operator=A), y, radius, key=key)
     assert strong.distance >= 1.05 * weak.distance
     assert "PDHG" in strong.stand_in
 

@@ -17,9 +17,11 @@ FUNCTIONALS = {
     "GroupL2": lambda: functionals.GroupL2(0.6, axis=0),
     "GroupL2 weighted": lambda: functionals.GroupL2(0.2 + jnp.arange(3.0), axis=1),
     "SeparableSum": lambda: functionals.SeparableSum(functionals.L1(0.7), functionals.GroupL2(0.6)),
+    "Scaled": lambda: functionals.Scaled(functionals.L1(0.7), 0.4),
     "SquaredL2": lambda: functionals.SquaredL2(1.3),
     "L2": lambda: functionals.L2(0.9),
     "L2Ball": lambda: functionals.L2Ball(1.5),
+    "L2Ball shifted by a number": lambda: functionals.L2Ball(1.5, 0.4),
     "L2Ball shifted": lambda: functionals.L2Ball(1.5, jnp.ones(SHAPE)),
     "Box": lambda: functionals.Box(-0.5, 0.8),
     "NonNegative": lambda: functionals.NonNegative(),
@@ -79,13 +81,12 @@ def test_dual_norm_of_a_sum_is_the_largest(x, getkey):
     parts = functionals.L1(0.3), functionals.GroupL2(0.2 + jnp.arange(5.0))
     norm = functionals.SeparableSum(*parts)
     z = (x, jax.random.normal(getkey(), SHAPE, x.dtype))
-    t = norm.dual_norm(z)
+    t = norm.gauge(z)
     assert t == max(g.dual_norm(v) for g, v in zip(parts, z, strict=True))
     v = norm.prox(jax.tree.map(lambda w: 10 * w, z), 1.0)
     assert tree_vdot(z, v) <= t * norm(v) * (1 + 1e-12)
-    # the weights bracket the norm between 2-norm and 1-norm
-    assert norm.smallest_weight() * tree_vdot(v, v) ** 0.5 <= norm(v)
-    assert norm(v) <= norm.largest_weight() * sum(jnp.sum(jnp.abs(w)) for w in v)
+    assert tree_vdot(v, v) ** 0.5 <= norm.reach(norm(v))
+    assert norm.is_norm and float(norm.conjugate(jax.tree.map(lambda w: w / t, z))) == 0
 
 
 @pytest.mark.parametrize(

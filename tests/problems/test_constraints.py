@@ -7,7 +7,8 @@ import pytest
 
 import jaxip as ip
 from jaxip import functionals, operators, problems
-from jaxip.problems._tgv import GeneralisedDifferences, _inverse_norm, integrate
+from jaxip.problems._second_order import integrate, inverse_norm
+from jaxip.problems._tgv import GeneralisedDifferences
 from jaxip.testing import check_operator
 
 pytestmark = pytest.mark.x64
@@ -48,7 +49,7 @@ def test_integration_undoes_second_differences(shape):
 
     tensors, back = jax.vmap(both)(jnp.asarray(complement))
     np.testing.assert_allclose(back, complement, atol=1e-13 * count)
-    assert np.linalg.norm(tensors, 2) <= _inverse_norm(shape)
+    assert np.linalg.norm(tensors, 2) <= inverse_norm(shape)
 
 
 @pytest.mark.slow

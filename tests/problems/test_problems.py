@@ -26,27 +26,36 @@ def parts(key):
     return A, W, A @ image + noise
 
 
+BALL, NORM = problems.Ball(0.5), problems.Norm()
+POSITIVE, BOX = functionals.NonNegative(), functionals.Box(-0.1, 0.7)
+# five penalties times three data terms, some in a set
 PROBLEMS = {
     "QCBP": lambda A, W: problems.QCBP(A, 0.5, synthesis=W),
     "Lasso": lambda A, W: problems.Lasso(A, 0.1, synthesis=W, weights=jnp.full(SHAPE, 1.5)),
     "SRLasso": lambda A, W: problems.SRLasso(A, 0.1, synthesis=W),
-    "AnalysisLasso": lambda A, W: problems.AnalysisLasso(A, 0.1, W),
-    "AnalysisSRLasso": lambda A, W: problems.AnalysisSRLasso(A, 0.1, W),
-    "AnalysisQCBP": lambda A, W: problems.AnalysisQCBP(A, 0.5, W),
+    "QCBP D": lambda A, W: problems.QCBP(A, 0.5, D=W),
+    "Lasso D": lambda A, W: problems.Lasso(A, 0.1, D=W),
+    "SRLasso D": lambda A, W: problems.SRLasso(A, 0.1, D=W),
     "TV": lambda A, W: problems.TV(A, 0.1),
-    "TVSR": lambda A, W: problems.TVSR(A, 0.1),
-    "TVQCBP": lambda A, W: problems.TVQCBP(A, 0.5),
-    "WaveletTV positive": lambda A, W: problems.WaveletTV(
-        A, W, 0.05, 0.1, constraint=functionals.NonNegative()
+    "TV norm": lambda A, W: problems.TV(A, 0.1, fidelity=NORM),
+    "TV ball": lambda A, W: problems.TV(A, 1.0, fidelity=BALL),
+    "TV box": lambda A, W: problems.TV(A, 0.1, constraint=BOX),
+    "WaveletTV positive": lambda A, W: problems.WaveletTV(A, W, 0.05, 0.1, constraint=POSITIVE),
+    "WaveletTV norm": lambda A, W: problems.WaveletTV(A, W, 0.05, 0.1, fidelity=NORM),
+    "WaveletTV ball": lambda A, W: problems.WaveletTV(A, W, 0.5, 1.0, fidelity=BALL),
+    "TGV box": lambda A, W: problems.TGV(A, 0.1, 0.2, constraint=BOX),
+    "TGV norm": lambda A, W: problems.TGV(A, 0.1, 0.2, fidelity=NORM),
+    "TGV ball positive": lambda A, W: problems.TGV(
+        A, 1.0, 2.0, fidelity=problems.Ball(2.0), constraint=POSITIVE
     ),
-    "TGV box": lambda A, W: problems.TGV(A, 0.1, 0.2, constraint=functionals.Box(-0.1, 0.7)),
-    "TV box": lambda A, W: problems.TV(A, 0.1, constraint=functionals.Box(-0.1, 0.7)),
-    "TGVQCBP positive": lambda A, W: problems.TGVQCBP(A, 2.0, constraint=functionals.NonNegative()),
 }
 
 
 # the same code as their neighbours
-SLOW = {"TV box", "TGVQCBP positive", "AnalysisSRLasso", "AnalysisQCBP"}
+SLOW = {
+    "TV box", "TGV ball positive", "TGV norm", "SRLasso D", "QCBP D", "WaveletTV norm",
+    "WaveletTV ball",
+}  # fmt: skip
 
 
 @pytest.fixture(
@@ -67,7 +76,8 @@ def solved(name: str):
 
 def test_every_problem_is_in_the_list():
     public = {name for name in vars(problems) if name[0].isupper() and "Abstract" not in name}
-    assert public - {"Part"} == {name.split()[0] for name in PROBLEMS}
+    pieces = {"Part", "Problem", "Term", "Squared", "Norm", "Ball"}
+    assert public - pieces == {name.split()[0] for name in PROBLEMS}
 
 
 def variation(image):
@@ -99,7 +109,7 @@ def written_out(name, W, x):
         down, right = variation(image)
         total = np.sum(np.sqrt(np.abs(down) ** 2 + np.abs(right) ** 2))
         return total + 0.5 * np.sum(np.abs(np.asarray(W.mv(x)))) * name.startswith("Wavelet")
-    if name.startswith("Analysis"):
+    if name.endswith("D"):
         return np.sum(np.abs(np.asarray(W.mv(x))))
     return np.sum(np.abs(np.asarray(x))) * (1.5 if name == "Lasso" else 1)
 
@@ -110,7 +120,7 @@ def test_the_written_out_objective(case, getkey):
     r = np.linalg.norm(np.asarray(A.mv(problem.image(x))) - np.asarray(y))
     penalty, radius = written_out(name, W, x), 2.0 if name.startswith("TGV") else 0.5
     want = {"Q": penalty, "S": 0.1 * penalty + r, "L": 0.1 * penalty + r**2 / 2}
-    kind = "Q" if "QCBP" in name else "S" if "SR" in name else "L"
+    kind = "Q" if problem.constrained else "S" if "SR" in name or "norm" in name else "L"
     np.testing.assert_allclose(problem.objective(x, y), want[kind], rtol=1e-12)
     assert problem.objective(x, y, unit=UNIT) >= want[kind] * (1 - 1e-15)
     np.testing.assert_allclose(
@@ -193,7 +203,7 @@ def test_real_images_stay_real(getkey):
     A = operators.Matrix(jax.random.normal(getkey(), (10, 16)))
     D = operators.Gradient((16,), np.dtype(float))
     y = A @ jnp.repeat(jnp.asarray([0.0, 1.0, -1.0, 2.0]), 4)
-    solution = ip.solve(problems.AnalysisLasso(A, 0.05, D, norm=functionals.GroupL2()), y, gap=1e-6)
+    solution = ip.solve(problems.Lasso(A, 0.05, D=D, norm=functionals.GroupL2()), y, gap=1e-6)
     assert solution.status == ip.Status.optimal and solution.x.dtype == float
 
 
@@ -201,4 +211,4 @@ def test_an_analysis_operator_without_a_rule_is_refused(getkey):
     A, _, y = parts(getkey())
     D = operators.SubsampledFourier(jnp.ones(SHAPE))
     with pytest.raises(ValueError, match="D takes|the methods gram_solve"):
-        ip.solve(problems.AnalysisLasso(A, 0.1, D), y)
+        ip.solve(problems.Lasso(A, 0.1, D=D), y)

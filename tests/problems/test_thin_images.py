@@ -16,7 +16,7 @@ SHAPES = ((9, 1), (1, 9), (1, 9, 1))
 def _objectives(y):
     """Status and objective for each radius and each of a batch of data."""
     A = operators.Identity(y.shape[1:], y.dtype)
-    solve = lambda radius, y: ip.solve(problems.TVQCBP(A, radius), y)
+    solve = lambda radius, y: ip.solve(problems.TV(A, 1.0, fidelity=problems.Ball(radius)), y)
     pick = lambda radius, y: (lambda s: (s.status, s.objective))(solve(radius, y))
     over = jax.vmap(jax.vmap(pick, (None, 0)), (0, None))
     return over(jnp.asarray(RADII, y.dtype), y)

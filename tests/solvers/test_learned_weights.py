@@ -17,7 +17,7 @@ WAVELET = operators.Wavelet((6,), "haar", levels=1)
 def _boxed(box):
     """Total variation over a box."""
     D = operators.Gradient((6,))
-    return problems.AnalysisLasso(MATRIX, 0.1, D, norm=functionals.GroupL2(), constraint=box)
+    return problems.Lasso(MATRIX, 0.1, D=D, norm=functionals.GroupL2(), constraint=box)
 
 
 # a maker from one good number, and the leaf that holds it
@@ -28,15 +28,17 @@ CASES = {
     "Lasso weights": (lambda v: problems.Lasso(MATRIX, 0.1, weights=v), lambda p: p.weights),
     "SRLasso": (lambda v: problems.SRLasso(MATRIX, v), lambda p: p.weight),
     "TV": (lambda v: problems.TV(MATRIX, v), lambda p: p.weight),
-    "TVSR": (lambda v: problems.TVSR(MATRIX, v), lambda p: p.weight),
-    "TVQCBP": (lambda v: problems.TVQCBP(MATRIX, v), lambda p: p.radius),
-    "TV group weight": (lambda v: problems.TV(MATRIX, v), lambda p: p.norm.weight),
+    "TVSR": (lambda v: problems.TV(MATRIX, v, fidelity=problems.Norm()), lambda p: p.weight),
+    "TVQCBP": (lambda v: problems.TV(MATRIX, 1.0, fidelity=problems.Ball(v)), lambda p: p.radius),
+    "TV group weight": (lambda v: problems.TV(MATRIX, v), lambda p: p.terms[0].functional.weight),
     "WaveletTV wavelets": (lambda v: problems.WaveletTV(MATRIX, WAVELET, v, 0.1),
-                           lambda p: p.norm.norms[0].weights),
+                           lambda p: p.terms[0].functional.weights),
     "WaveletTV groups": (lambda v: problems.WaveletTV(MATRIX, WAVELET, 0.1, v),
-                         lambda p: p.norm.norms[1].weight),
-    "TGV first": (lambda v: problems.TGV(MATRIX, v, 0.2), lambda p: p.norm.norms[0].weight),
-    "TGV second": (lambda v: problems.TGV(MATRIX, 0.1, v), lambda p: p.norm.norms[1].weight),
+                         lambda p: p.terms[1].weight),
+    "TGV first": (lambda v: problems.TGV(MATRIX, v, 0.2),
+                  lambda p: p.terms[0].functional.parts[0].weight),
+    "TGV second": (lambda v: problems.TGV(MATRIX, 0.1, v),
+                   lambda p: p.terms[0].functional.parts[1].weight),
     "box": (lambda v: _boxed(functionals.Box(-v, v)),
             lambda p: p.constraint.upper),
 }  # fmt: skip

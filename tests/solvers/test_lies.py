@@ -125,7 +125,7 @@ def test_data_of_any_scale_are_right_or_refused(name, exponent):
     problem = MAKERS[name]("right")
     where = "radius" if name == "QCBP" else "weight"
     if name == "TGV":
-        weights = lambda p: tuple(norm.weight for norm in p.norm.norms)
+        weights = lambda p: tuple(norm.weight for norm in p.terms[0].functional.parts)
         scaled = eqx.tree_at(weights, problem, tuple(s * w for w in weights(problem)))
     elif name == "SRLasso":
         scaled = problem
@@ -190,7 +190,7 @@ class Differences(operators.AbstractLinearOperator):
 def test_rules_of_an_analysis_operator(kernels, gain, solved, words):
     least = 2 * np.sin(np.pi / 8)  # the smallest singular value of differences of four, not 0
     D = Differences(kernels, jnp.asarray(gain * least), jnp.asarray(solved))
-    problem = problems.AnalysisLasso(stated(shape=SHAPE), 0.05, D, norm=functionals.GroupL2())
+    problem = problems.Lasso(stated(shape=SHAPE), 0.05, D=D, norm=functionals.GroupL2())
     found = ip.solve(problem, Y, gap=1e-6, max_steps=20_000)
     if not words:
         assert found.status == ip.Status.optimal, found.reason

@@ -21,7 +21,7 @@ def tv():
     A = operators.SubsampledFourier(mask)
     e = mask * jax.random.normal(jax.random.key(1), SHAPE, complex)
     e *= 0.02 * jnp.linalg.norm(A @ image) / jnp.linalg.norm(e)
-    problem, y = problems.TVQCBP(A, jnp.linalg.norm(e)), A @ image + e
+    problem, y = problems.TV(A, 1.0, fidelity=problems.Ball(jnp.linalg.norm(e))), A @ image + e
     exact = ip.solve(problem, y, gap=1e-6, max_steps=20_000)
     assert exact.status == ip.Status.optimal
     return problem, y, exact
@@ -74,9 +74,9 @@ def test_too_few_inner_steps_stall_and_the_polish_proves(tv):
 
 def test_other_problems_are_refused(tv):
     problem, *_ = tv
-    with pytest.raises(TypeError, match="needs an AnalysisQCBP, but got a QCBP"):
+    with pytest.raises(TypeError, match="needs a data constraint and a penalty of D x, as in QCBP"):
         solvers.NESTA.for_problem(problems.QCBP(problem.A, 0.1))
     wide = operators.Matrix(jnp.ones((3, 4)))
     D = operators.Identity((4,), jnp.dtype(float))
     with pytest.raises(ValueError, match="diagonal"):
-        solvers.NESTA.for_problem(problems.AnalysisQCBP(A=wide, radius=jnp.asarray(0.1), D=D))
+        solvers.NESTA.for_problem(problems.QCBP(wide, jnp.asarray(0.1), D=D))

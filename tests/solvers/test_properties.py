@@ -30,7 +30,9 @@ def fourier():
 def denoising():
     """A real image with noise, of least total variation."""
     y = jnp.zeros((6, 7)).at[1:4, 2:6].set(1.0) + 0.1 * jax.random.normal(jax.random.key(0), (6, 7))
-    return problems.TVQCBP(operators.Identity((6, 7), jnp.dtype(float)), 0.5), y
+    return problems.TV(
+        operators.Identity((6, 7), jnp.dtype(float)), 1.0, fidelity=problems.Ball(0.5)
+    ), y
 
 
 def variation():
@@ -39,7 +41,7 @@ def variation():
     A = operators.SubsampledFourier(mask)
     noise = 0.05 * mask * jax.random.normal(jax.random.key(1), (8, 8), complex)
     y = A @ jnp.zeros((8, 8), complex).at[2:6, 3:7].set(1 + 0.5j) + noise
-    return problems.TVQCBP(A, jnp.linalg.norm(noise)), y
+    return problems.TV(A, 1.0, fidelity=problems.Ball(jnp.linalg.norm(noise))), y
 
 
 def penalised(constraint=None):
@@ -60,7 +62,7 @@ def framed():
     """A real signal behind a matrix, sparse in Haar wavelets: the cheapest analysis problem."""
     A, y, _ = random_data(3, float)
     W = operators.Wavelet((32,), "haar", levels=2, dtype=jnp.dtype(float))
-    return problems.AnalysisLasso(operators.Matrix(jnp.asarray(A)), 0.2, W), jnp.asarray(y)
+    return problems.Lasso(operators.Matrix(jnp.asarray(A)), 0.2, D=W), jnp.asarray(y)
 
 
 def positive():

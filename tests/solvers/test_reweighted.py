@@ -50,7 +50,7 @@ def test_weights_follow_the_levels(getkey):
     problem = problems.QCBP(A, 0.1, synthesis=W, weights=per_level)
     now = problem.multiplied(factors(problem, x, jnp.asarray(0.2)))
     want = by_hand(np.asarray(x), W.level_map(), 0.2) * np.asarray(per_level)
-    np.testing.assert_allclose(now.regulariser.weights, want, rtol=1e-12)
+    np.testing.assert_allclose(now.l1_weights, want, rtol=1e-12)
     assert now.radius == problem.radius
 
 
@@ -60,10 +60,11 @@ def test_beside_tgv_only_the_shearlets_are_reweighted(getkey):
     x = operators.random_like(problem.K.in_structure(), getkey())
     move = jax.jit(lambda v: problem.multiplied(factors(problem, v, jnp.asarray(0.1))))
     now = move(x)
-    assert isinstance(now.norm, functionals.SeparableSum)
-    first, second, third = now.norm.norms
-    assert first.weight == problem.norm.norms[0].weight
-    assert second.weight == problem.norm.norms[1].weight
+    before, now = (p.terms[0].functional for p in (problem, now))
+    assert isinstance(now, functionals.SeparableSum)
+    first, second, third = now.parts
+    assert first.weight == before.parts[0].weight
+    assert second.weight == before.parts[1].weight
     want = 0.05 * by_hand(np.asarray(S @ x[0]), S.level_map(), 0.1)
     np.testing.assert_allclose(third.weights, want, rtol=1e-12)
 

@@ -15,7 +15,7 @@ SHAPE = (4, 6)
 def tall():
     """Total variation of a real image behind a matrix."""
     matrix = jax.random.normal(jax.random.key(0), (9, 6))
-    return problems.AnalysisLasso(operators.Matrix(matrix), 0.3, operators.Gradient((6,)))
+    return problems.Lasso(operators.Matrix(matrix), 0.3, D=operators.Gradient((6,)))
 
 
 def synthesis():
@@ -29,7 +29,7 @@ def analysis():
     """The same image with a tight frame on it."""
     mask = (jax.random.uniform(jax.random.key(1), SHAPE) < 0.7) * 2.0
     W = 3.0 * operators.Wavelet(SHAPE, "haar", levels=1, dtype=jnp.dtype(float))
-    return problems.AnalysisLasso(operators.Diagonal(mask), 0.1, W)
+    return problems.Lasso(operators.Diagonal(mask), 0.1, D=W)
 
 
 @pytest.mark.parametrize("make", [tall, synthesis, analysis])
@@ -67,5 +67,9 @@ def test_the_condition_of_condat_and_vu_is_checked():
         solvers.CondatVu(0.5 * least**2, solver.norm).check(problem)
     with pytest.raises(ValueError, match="norm = .*needs at least"):
         solvers.CondatVu(solver.curvature, 0.5 * gain).check(problem)
-    with pytest.raises(TypeError, match="needs an AnalysisLasso, but got a AnalysisSRLasso"):
-        solvers.CondatVu.for_problem(problems.TVSR(operators.Identity(SHAPE), 0.1))
+    with pytest.raises(
+        TypeError, match="needs a squared data term and a penalty of D x, as in TV, but got a TV"
+    ):
+        solvers.CondatVu.for_problem(
+            problems.TV(operators.Identity(SHAPE), 0.1, fidelity=problems.Norm())
+        )

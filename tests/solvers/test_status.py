@@ -154,7 +154,7 @@ def test_bad_input_is_refused(lasso):
         problems.Lasso(problem.A, 0.1, weights=jnp.ones(5))
     with pytest.raises(ValueError, match=r"in \(0, 2\)"):
         solvers.PDHG.for_problem(problem, relaxation=2.0)
-    with pytest.raises(TypeError, match="needs a Lasso"):
+    with pytest.raises(TypeError, match="needs a squared data term and one penalty"):
         solvers.FISTA.for_problem(problems.SRLasso(problem.A, 0.1))
 
 

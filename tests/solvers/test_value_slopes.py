@@ -34,7 +34,7 @@ CASES = {
     "QCBP": lambda p, q: problems.QCBP(matrix(p), 0.4 + q),
     "TV": lambda p, q: problems.TV(fourier(p), 0.1 + q),
     "TV in a box": lambda p, q: problems.TV(fourier(0), 0.05, constraint=box(p)),
-    "TVQCBP": lambda p, q: problems.TVQCBP(fourier(p), 0.3 + q),
+    "TVQCBP": lambda p, q: problems.TV(fourier(p), 1.0, fidelity=problems.Ball(0.3 + q)),
     "TGV": lambda p, q: problems.TGV(fourier(p), 0.1 + q, 0.2),
     "wavelets and TV": lambda p, q: problems.WaveletTV(fourier(p), HAAR, 0.05 + q, 0.1),
 }

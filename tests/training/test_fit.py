@@ -115,3 +115,14 @@ def test_a_short_iterator_is_an_error(getkey):
     loss = lambda net, batch, key: (jnp.sum(jnp.abs(net.bias) ** 2), {})
     with pytest.raises(ValueError, match="gave 1 batches, but 3 are asked"):
         fit(zero_net(2), loss, iter([0]), optax.sgd(0.1), steps=3, key=getkey())
+
+
+def test_a_net_may_hold_functions(getkey, tmp_path):
+    net = eqx.nn.MLP(2, 1, 4, 1, key=getkey())  # its activation is a leaf
+    points = jnp.asarray([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    loss = lambda net, batch, key: (jnp.mean(jnp.abs(jax.vmap(net)(batch) - 1) ** 2), {})
+    run = fit(net, loss, lambda key: points, optax.adam(0.05), steps=60, key=getkey(),
+              directory=tmp_path)  # fmt: skip
+    assert run.history[-1]["loss"] < 0.1 * run.history[0]["loss"]
+    stored = training.load(tmp_path / "net.safetensors", net)
+    assert jnp.allclose(stored(points[0]), run.net(points[0]), atol=1e-6)

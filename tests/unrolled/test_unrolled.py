@@ -48,7 +48,7 @@ def haar():
 
 def variation():
     A, y = fourier()
-    return problems.TVQCBP(A, 0.1), y
+    return problems.TV(A, 1.0, fidelity=problems.Ball(0.1)), y
 
 
 CASES = {
@@ -146,10 +146,10 @@ def problem_for(kind):
     D = operators.Gradient((9,), jnp.dtype(float))
     fitting = [
         problems.Lasso(matrix, 0.1),
-        problems.AnalysisLasso(matrix, 0.1, D, norm=functionals.GroupL2()),
-        problems.AnalysisQCBP(operators.Diagonal(jnp.ones(9)), 0.1, D, norm=functionals.GroupL2()),
+        problems.Lasso(matrix, 0.1, D=D, norm=functionals.GroupL2()),
+        problems.QCBP(operators.Diagonal(jnp.ones(9)), 0.1, D=D, norm=functionals.GroupL2()),
     ]
-    problem = next(p for p in fitting if isinstance(p, kind.takes))
+    problem = next(p for p in fitting if kind.takes.fits(p))
     return problem, problem.A @ jnp.asarray([0, 0, 1.0, 1, 1, 0, 0, -1, 0])
 
 

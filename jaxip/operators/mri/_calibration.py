@@ -19,7 +19,7 @@ WIDEST = 24  # the calibration box taken where none is asked for has at most thi
 
 @door
 def espirit_maps(
-    kspace: Complex[Array, "coils h w"],
+    kspace: Complex[Array | np.ndarray, "coils h w"],
     *,
     calibration: int | tuple[int, int] | None = None,
     kernel: int = 6,
@@ -28,14 +28,20 @@ def espirit_maps(
 ) -> tuple[Complex[Array, "coils h w"], Float[Array, "h w"]]:
     """`(maps, eigenvalues)`: `sum_c |maps_c|^2 = 1` where the eigenvalue is over `crop`, else 0.
 
-    The patches `[coils, kernel, kernel]` of the calibration box span a space (singular values over
-    `threshold` times the largest); averaging each sample over the projections of all patches
-    around it acts on the coil images as a matrix `[coils, coils]` per pixel, with eigenvalues in
-    [0, 1]. Its leading eigenvector is the map; its phase is such that the first virtual coil of
-    the box (`compress_coils`) is real and positive.
+    The patches `[coils, kernel, kernel]` of the calibration box span a space; averaging each sample
+    over the projections of all patches around it acts on the coil images as a matrix
+    `[coils, coils]` per pixel, with eigenvalues in [0, 1]. Its leading eigenvector is the map; its
+    phase is such that the first virtual coil of the box (`compress_coils`) is real and positive.
 
-    `calibration` is the box around zero frequency (index `n // 2`), fully sampled; None takes
-    `calibration_width`, at most 24 a side, and needs concrete data.
+    - `kspace`: complex `[coils, h, w]`, zero frequency at index `n // 2`, 0 where not sampled; maps
+      are `[coils, h, w]`, eigenvalues `[h, w]`.
+    - `calibration`: side, or `(height, width)`, of the box around zero frequency, fully sampled;
+      None takes `calibration_width`, at most 24 a side, and needs concrete data.
+    - `kernel`: side of a patch in samples, at most that of the box; 6 as in the paper.
+    - `threshold`: the space is that of singular values over this times the largest, in [0, 1]; a
+      noisier box asks for more.
+    - `crop`: least eigenvalue that a pixel of the object has, in [0, 1]; 0 keeps every map.
+
     Raises: ValueError for a box that is not fully sampled, or too small for the kernel.
     Source: Uecker et al. (2014).
     """
@@ -47,12 +53,14 @@ def espirit_maps(
 
 
 @door
-def calibration_width(kspace: Complex[Array, "coils h w"]) -> tuple[int, int]:
-    """Sides of the largest fully sampled box around zero frequency.
+def calibration_width(kspace: Complex[Array | np.ndarray, "coils h w"]) -> tuple[int, int]:
+    """`(height, width)` of the largest fully sampled box around zero frequency, `(0, 0)` for none.
 
-    The largest square (of a side up to h and w), then made as long as it can be along one axis.
-    A point is sampled where a coil is not 0. Index `n // 2` is zero frequency; a side n takes the
-    indices from `- (n // 2)` on.
+    The largest square (of a side up to h and w), then made as long as it can be along one axis. A
+    side n takes the indices from `- (n // 2)` on.
+
+    - `kspace`: complex `[coils, h, w]`, concrete, zero frequency at index `n // 2`; a point is
+      sampled where a coil is not 0.
     """
     sampled = np.any(np.asarray(kspace) != 0, axis=0)
     full = lambda h, w: bool(sampled[_centred(sampled.shape, (h, w))].all())
@@ -66,12 +74,16 @@ def calibration_width(kspace: Complex[Array, "coils h w"]) -> tuple[int, int]:
 
 @door
 def compress_coils(
-    kspace: Complex[Array, "coils ..."], num: int
+    kspace: Complex[Array | np.ndarray, "coils ..."], num: int
 ) -> tuple[Complex[Array, "num ..."], Complex[Array, "num coils"]]:
     """`(M kspace, M)`: the `num` orthonormal combinations of coils that hold most energy.
 
     M holds the left singular vectors of the `[coils, samples]` matrix, conjugated, each turned so
     that its largest entry is real and positive.
+
+    - `kspace`: complex `[coils, ...]`, any axes after the first.
+    - `num`: coils to keep, 1 to the number there is.
+
     Raises: ValueError unless `1 <= num <= coils`.
     Source: Huang et al. (2008).
     """
@@ -83,8 +95,14 @@ def compress_coils(
 
 
 @door
-def noise_covariance(noise: Complex[Array, "coils ..."]) -> Complex[Array, "coils coils"]:
-    """`E e e^H` of the coils, from samples of noise alone (zero mean): `N N^H / samples`."""
+def noise_covariance(
+    noise: Complex[Array | np.ndarray, "coils ..."],
+) -> Complex[Array, "coils coils"]:
+    """`E e e^H` of the coils, from samples of noise alone (zero mean): `N N^H / samples`.
+
+    - `noise`: complex `[coils, ...]`, samples with no signal in them, several times as many as
+      coils: with fewer than coils the result has no inverse.
+    """
     noise = jnp.asarray(noise)
     if noise.size == 0:
         raise ValueError(f"noise must hold samples, but has shape {noise.shape}")
@@ -94,11 +112,16 @@ def noise_covariance(noise: Complex[Array, "coils ..."]) -> Complex[Array, "coil
 
 @door
 def prewhiten(
-    kspace: Complex[Array, "coils ..."], covariance: Complex[Array, "coils coils"]
+    kspace: Complex[Array | np.ndarray, "coils ..."],
+    covariance: Complex[Array | np.ndarray, "coils coils"],
 ) -> Complex[Array, "coils ..."]:
     """`L^-1 kspace` with `L L^H = covariance` (Cholesky): noise uncorrelated, of variance 1.
 
     Maps that go with the data are found from the whitened data, or whitened by the same call.
+
+    - `kspace`: complex `[coils, ...]`, or maps.
+    - `covariance`: Hermitian `[coils, coils]`, positive definite, of the noise of a sample.
+
     Raises: ValueError for a covariance of the wrong shape or, if concrete, not positive definite.
     Source: Pruessmann et al. (2001).
     """

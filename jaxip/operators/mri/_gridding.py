@@ -112,13 +112,13 @@ def _transform(x: Array, sign: int, axes: tuple[int, ...]) -> Array:
     return jnp.fft.fftn(x, axes=axes) if sign < 0 else jnp.fft.ifftn(x, axes=axes, norm="forward")
 
 
-def _rows(x: Complex[Array, "sets batch m"]) -> Float[Array, "sets*m 2*batch"]:
+def _rows(x: Complex[Array, "sets batch m"]) -> Float[Array, "points planes"]:
     """Real and imaginary parts of a batch side by side: one row is read for all of them."""
     planes = jnp.concatenate([x.real, x.imag], axis=1)
     return jnp.moveaxis(planes, 1, 2).reshape(-1, planes.shape[1])
 
 
-def _from_rows(rows: Float[Array, "sets*m 2*batch"], lead) -> Complex[Array, "sets batch m"]:
+def _from_rows(rows: Float[Array, "points planes"], lead) -> Complex[Array, "sets batch m"]:
     sets, batch = lead
     planes = jnp.moveaxis(rows.reshape(sets, -1, 2 * batch), 2, 1)
     return jax.lax.complex(planes[:, :batch], planes[:, batch:])

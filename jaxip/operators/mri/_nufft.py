@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxip._checks import check_finite, is_concrete
 from jaxip._numerics import scaled
-from jaxip._types import Array, Complex, Float, Structure
+from jaxip._types import Array, Complex, Float, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator
 from jaxip.operators.mri._finufft import nufft, nufft_to_grid
 
@@ -29,16 +29,20 @@ def check_units(points: Array) -> None:
 class NUFFT(AbstractLinearOperator):
     """`(A x)_m = N^(-1/2) sum_i x_i exp(-i k_m . (i - n // 2))`, N the number of pixels.
 
-    points `[..., 2 or 3]` are the k in radians per pixel, in the order of the axes of the image;
-    data have the shape `[...]`. On a full Cartesian grid of points A is the unitary centred DFT.
-    Differentiable in the image and in the points. `tolerance` is the relative accuracy asked for;
-    None is 1e-6 in float32 and 1e-14 in float64. Rounding ends it: points are known to their own
-    eps, and an accuracy of 3e-14 is the best that float64 gives.
+    Data have the shape of the points without their last axis. On a full Cartesian grid of points A
+    is the unitary centred DFT. Differentiable in the image and in the points.
+
+    - `points`: float `[..., 2 or 3]`, the k in radians a pixel, in the order of the axes of the
+      image; within -pi to pi, and refused beyond a full turn, 2 pi. A leaf.
+    - `shape`: `(h, w)` or `(d, h, w)`; static.
+    - `tolerance`: relative accuracy asked for, in (0, 1); None is 1e-6 in float32 and 1e-14 in
+      float64, what rounding leaves: points are known to their own eps, and 3e-14 is the best that
+      float64 gives.
 
     Runs on every platform, under vmap and `jax.shard_map` (without `check_vma`, differentiate
     outside of it, as JAX asks), and in programs of `jax.export`. On the CPU jax-finufft computes,
-    where it is installed (`pip install "jaxip[nufft]"`, worth it in three dimensions); a padded
-    FFT and a kernel, in JAX alone, else.
+    where it is installed (`pip install "jaxip[nufft]"`, worth it in three dimensions); a padded FFT
+    and a kernel, in JAX alone, else.
     Raises: ValueError for other shapes, points or tolerances.
     Source: Barnett, Magland and af Klinteberg (2019).
     """
@@ -60,12 +64,12 @@ class NUFFT(AbstractLinearOperator):
         check_finite("points", self.points)
         check_units(self.points)
 
-    def mv(self, x: Complex[Array, "..."]) -> Complex[Array, "..."]:
+    def mv(self, x: Inexact[Array, "..."]) -> Complex[Array, "..."]:
         x = _complex(x)
         samples = nufft(x, self._flat(x.dtype), sign=-1, tolerance=self._tolerance(x.dtype))
         return scaled(self._scale(x.dtype), samples).reshape(self.points.shape[:-1])
 
-    def rmv(self, y: Complex[Array, "..."]) -> Complex[Array, "..."]:
+    def rmv(self, y: Inexact[Array, "..."]) -> Complex[Array, "..."]:
         y = _complex(y).ravel()
         points, tolerance = self._flat(y.dtype), self._tolerance(y.dtype)
         image = nufft_to_grid(y, points, self.shape, sign=1, tolerance=tolerance)

@@ -10,7 +10,7 @@ from jaxip._checks import as_array, check_finite, check_nonnegative, fits
 from jaxip._numerics import abs2, times
 from jaxip._rounding import levels, pairwise_sum
 from jaxip._tree import tree_max
-from jaxip._types import Array, Complex, Float, Structure
+from jaxip._types import Array, Complex, Float, Inexact, Structure
 from jaxip.operators._fourier import centring, fft_rounding, floating_mask
 from jaxip.operators._operator import AbstractLinearOperator
 
@@ -18,12 +18,17 @@ from jaxip.operators._operator import AbstractLinearOperator
 class Sense(AbstractLinearOperator):
     """`(A x)_c = mask * F(maps_c * x)`, `F` the unitary centred DFT over the axes of a map.
 
-    maps `[coils, h, w]` or `[coils, d, h, w]`; image `[h, w]` or `[d, h, w]`; data one such array
-    a coil, 0 outside the mask. The mask broadcasts to the image: per point, or per line as
-    `[h, 1]` or `[w]`. A mask `[t, h, w]` over maps `[coils, h, w]` makes the image a series
-    `[t, h, w]` (k-t sampling). `|A| <= 1` for a mask of 0 and 1 and `sum_c |maps_c|^2 <= 1`.
+    Image `[h, w]` or `[d, h, w]`; data one such array a coil, 0 outside the mask. `|A| <= 1` for a
+    mask of 0 and 1 and `sum_c |maps_c|^2 <= 1`.
 
-    `chunked=True` goes coil by coil, which needs the memory of one coil beside the data.
+    - `mask`: real, finite, not negative; it broadcasts to the image: per point, or per line as
+      `[h, 1]` or `[w]`. `[t, h, w]` over maps `[coils, h, w]` makes the image a series `[t, h, w]`
+      (k-t sampling).
+    - `maps`: sensitivities `[coils, h, w]` or `[coils, d, h, w]`, finite, complex (real ones become
+      so); `espirit_maps` finds them.
+    - `chunked`: True goes coil by coil, which needs the memory of one coil beside the data; False
+      does all at once.
+
     Source: Pruessmann et al. (1999).
     """
 
@@ -44,7 +49,7 @@ class Sense(AbstractLinearOperator):
                 f"but is {list(self.mask.shape)}"
             )
 
-    def mv(self, x: Complex[Array, "..."]) -> Complex[Array, "coils ..."]:
+    def mv(self, x: Inexact[Array, "..."]) -> Complex[Array, "coils ..."]:
         turn, weight = self._phases(x.dtype)
         turned, axes = times(turn, x), self._axes()
         measure = lambda coil: times(
@@ -52,7 +57,7 @@ class Sense(AbstractLinearOperator):
         )
         return lax.map(measure, self._coils()) if self.chunked else measure(self._coils())
 
-    def rmv(self, y: Complex[Array, "coils ..."]) -> Complex[Array, "..."]:
+    def rmv(self, y: Inexact[Array, "coils ..."]) -> Complex[Array, "..."]:
         turn, weight = self._phases(y.dtype)
 
         def back(coil, data):
@@ -119,8 +124,10 @@ class Sense(AbstractLinearOperator):
 class CoilMaps(AbstractLinearOperator):
     """`(A x)_c = maps_c * x`: an image as each coil sees it; `|A|^2 = max_i sum_c |maps_c(i)|^2`.
 
-    maps `[coils, ...]`, image `[...]`. Non-Cartesian parallel MRI is
-    `Batched(NUFFT(points, shape), coils) @ CoilMaps(maps)`.
+    Non-Cartesian parallel MRI is `Batched(NUFFT(points, shape), coils) @ CoilMaps(maps)`.
+
+    - `maps`: sensitivities `[coils, ...]` for an image `[...]` of any number of axes from 1 on,
+      finite, complex (real ones become so).
     """
 
     maps: Complex[Array, "coils ..."] = eqx.field(converter=lambda m: _complex(m))
@@ -130,10 +137,10 @@ class CoilMaps(AbstractLinearOperator):
             raise ValueError(f"maps must be [coils, ...], but are {list(self.maps.shape)}")
         check_finite("maps", self.maps)
 
-    def mv(self, x: Complex[Array, "..."]) -> Complex[Array, "coils ..."]:
+    def mv(self, x: Inexact[Array, "..."]) -> Complex[Array, "coils ..."]:
         return times(self.maps, x)
 
-    def rmv(self, y: Complex[Array, "coils ..."]) -> Complex[Array, "..."]:
+    def rmv(self, y: Inexact[Array, "coils ..."]) -> Complex[Array, "..."]:
         return jnp.sum(times(jnp.conj(self.maps), y), axis=0)
 
     def in_structure(self) -> Structure:

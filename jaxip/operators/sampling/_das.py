@@ -7,20 +7,31 @@ import numpy as np
 from jaxip._arguments import as_count
 from jaxip._checks import check_nonnegative
 from jaxip._signature import door
-from jaxip._types import Array, Float, Inexact, Int, PRNGKeyArray
+from jaxip._types import Array, Float, Inexact, Int, Numeric, PRNGKeyArray
 from jaxip.operators.sampling._sampling import as_mask, sample_count, uniforms
 
 
 @door
 def das_fourier(
-    shape: tuple[int, int], fraction: float, sparsities: Sequence[float], *, key: PRNGKeyArray
+    shape: tuple[int, int],
+    fraction: float,
+    sparsities: Sequence[float] | Numeric[np.ndarray, " levels"],
+    *,
+    key: PRNGKeyArray,
 ) -> Float[Array, "n n"]:
     """A mask with `round(fraction * n^2)` samples, dense where the sparsities ask for them.
 
-    `shape` is `(n, n)` with `n = 2^J`; `sparsities` has one entry a level, coarse first, at most
-    J of them. Frequencies fall in dyadic square bands around the centre; block (k1, k2) gets
-    `min(round(c M(k1, k2)), its size)` samples, uniform within it, M from `_fourier_density`, and
-    the constant c by bisection. The few samples that rounding leaves over go one to a block.
+    Frequencies fall in dyadic square bands around the centre; block (k1, k2) gets
+    `min(round(c M(k1, k2)), its size)` samples, uniform within it, M the sum of the sparsities,
+    each weighted down with the distance of its level from the block, and the constant c by
+    bisection. The few samples that rounding leaves over go one to a block.
+
+    - `shape`: `(n, n)` with `n = 2^J`, J from 1 on.
+    - `fraction`: of the `n^2` points, in (0, 1]; at least one point.
+    - `sparsities`: the number of large coefficients at each level, coarse first, 1 to J of them,
+      finite, not negative and not all 0 (`local_sparsities` counts them).
+    - `key`: of `jax.random`; the same one gives the same mask in 32 and 64 bits.
+
     Raises: ValueError for another shape, too many levels or bad sparsities.
     Source: Adcock, Hansen, Poon and Roman (2017); Adcock, Antun and Hansen (2021), section 6.
     """
@@ -31,12 +42,19 @@ def das_fourier(
 
 @door
 def das_walsh(
-    shape: tuple[int, int], fraction: float, sparsities: Sequence[float], *, key: PRNGKeyArray
+    shape: tuple[int, int],
+    fraction: float,
+    sparsities: Sequence[float] | Numeric[np.ndarray, " levels"],
+    *,
+    key: PRNGKeyArray,
 ) -> Float[Array, "n n"]:
     """As `das_fourier`, for `SubsampledHadamard` in sequency order: zero sequency at index 0.
 
     The bands are `[0, 2^(J-r+1))` and then dyadic, r the number of sparsities. For one vanishing
     moment `M(k1, k2) = sum_l s_l 2^(-|l-k1| - |l-k2|)`, the first row and column doubled.
+
+    - `shape`, `fraction`, `sparsities`, `key`: as of `das_fourier`.
+
     Raises: ValueError for another shape, too many levels or bad sparsities.
     Source: Adcock, Antun and Hansen (2021), section 6.
     """
@@ -51,6 +69,9 @@ def frequency_levels(size: int, num_levels: int) -> np.ndarray:
 
     At distance d (1 for the two positions beside the centre line, `n/2 - 1` and `n/2`), band 0
     is `d <= 2^(J - num_levels)`, and band k is twice as wide as all before it.
+
+    - `size`: n, a power of two from 2 on; the result is `[n]`.
+    - `num_levels`: bands, 1 to J.
     """
     most = as_count("size", size, 2).bit_length() - 1
     as_count("num_levels", num_levels, 1, most)
@@ -66,6 +87,9 @@ def sequency_levels(size: int, num_levels: int) -> np.ndarray:
     """The dyadic band, 0 to `num_levels - 1`, of each sequency 0 to `size - 1`, `size = 2^J`.
 
     Band 0 is below `2^(J - num_levels + 1)`; every other band is as wide as all before it.
+
+    - `size`: n, a power of two; the result is `[n]`.
+    - `num_levels`: bands, 1 to `J + 1`.
     """
     most = as_count("size", size).bit_length()
     innermost = 2 * size >> as_count("num_levels", num_levels, 1, most)
@@ -74,7 +98,7 @@ def sequency_levels(size: int, num_levels: int) -> np.ndarray:
 
 @door
 def local_sparsities(
-    coefficients: Inexact[Array, "..."],
+    coefficients: Inexact[Array | np.ndarray, "..."],
     level_map: Int[np.ndarray, "..."],
     threshold: float = 0.5,
     *,
@@ -82,8 +106,14 @@ def local_sparsities(
 ) -> np.ndarray:
     """The number of `|c| > threshold` at each level, coarse first (equality does not count).
 
-    With `merge_coarsest` the approximation and the coarsest details are one level, as
-    `das_fourier` and the weights of the papers have it: `levels` numbers; else `levels + 1`.
+    - `coefficients`: c, real or complex, of any shape, in the scale of the threshold: images from 0
+      to 1, an orthonormal basis.
+    - `level_map`: the level of each, whole numbers from 0 (approximation) on, in the same shape:
+      `Wavelet.level_map()`.
+    - `threshold`: 0.5 is the Haar coefficient of a unit step at one pixel, which does not count.
+    - `merge_coarsest`: True makes one level of the approximation and the coarsest details, as
+      `das_fourier` and the weights of the papers have it: `levels` numbers; False gives
+      `levels + 1`.
     """
     if np.shape(coefficients) != np.shape(level_map):
         raise ValueError(
@@ -98,10 +128,16 @@ def local_sparsities(
 
 
 @door
-def sparsity_weights(sparsities: Sequence[float], level_map: Int[np.ndarray, "..."]) -> np.ndarray:
+def sparsity_weights(
+    sparsities: Sequence[float] | Numeric[np.ndarray, " levels"], level_map: Int[np.ndarray, "..."]
+) -> np.ndarray:
     """`w = sqrt(s / s_j)` on level j, `s = sum_j s_j`, for each coefficient (an empty s_j is 1).
 
-    Takes one number a level: `levels` of them where the coarsest two share one, or `levels + 1`.
+    - `sparsities`: the `s_j`, one number from 0 on for each level, coarse first: `levels` of them
+      where the coarsest two share one, or `levels + 1`.
+    - `level_map`: the level of each coefficient, whole numbers from 0 to `levels`; the weights have
+      its shape.
+
     Source: Colbrook, Antun and Hansen (2022), supplementary information.
     """
     check_nonnegative("sparsities", sparsities)

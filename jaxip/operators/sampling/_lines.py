@@ -22,8 +22,16 @@ def equispaced_lines(
 ) -> Float[Array, "..."]:
     """`round(fraction * n)` full lines along `axis` (n long): the centre, the others equispaced.
 
-    The `centre` lines around zero frequency are always there. The others are spread evenly over
-    the indices that remain, from a random offset: distances differ by at most 1 on each side.
+    Others than the centre are spread evenly over the indices that remain, from a random offset:
+    distances differ by at most 1 on each side.
+
+    - `shape`: sizes of the grid, any number of axes.
+    - `fraction`: of the lines, in (0, 1]; at least one line.
+    - `centre`: lines around zero frequency that are always there, 0 to the count; 8, for most of
+      the energy is there.
+    - `axis`: that the lines are counted along, from 0 on; each line is full along the others.
+    - `key`: of `jax.random`, for the offset.
+
     Raises: ValueError for a bad fraction, or where it allows fewer lines than `centre`.
     """
     if axis not in range(len(shape)):
@@ -52,6 +60,11 @@ def radial_lines(
 
     Each line turns by the golden angle, 111.25 degrees, from the one before; the first angle is
     random. A line has a point on every row or on every column, whichever it crosses more of.
+
+    - `shape`: `(h, w)`.
+    - `num_lines`: lines, 1 or more.
+    - `key`: of `jax.random`, for the first angle.
+
     Raises: ValueError for no lines, or a grid that is not 2-D.
     Source: Winkelmann, Schaeffter, Koehler, Eggers and Doessel (2007).
     """
@@ -70,6 +83,11 @@ def radial_fraction(
     """As `radial_lines`, with exactly `round(fraction * size)` points.
 
     Lines follow one another until the count is reached; the last one grows from the centre.
+
+    - `shape`: `(h, w)`.
+    - `fraction`: of the points, in (0, 1]; at least one point.
+    - `key`: of `jax.random`, for the first angle.
+
     Raises: ValueError for a bad fraction, or a grid that is not 2-D.
     """
     mask = np.zeros(_grid(shape))

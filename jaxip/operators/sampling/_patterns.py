@@ -28,7 +28,16 @@ def power_law(
 ) -> Float[Array, "..."]:
     """`round(fraction * size)` points, drawn with weight `(1 + |k|^2)^-exponent`, k in samples.
 
-    Without replacement; the block of `centre` points a side around zero frequency is always there.
+    Without replacement.
+
+    - `shape`: sizes of the grid, one axis or more.
+    - `fraction`: of the points, in (0, 1]; at least one point.
+    - `exponent`: of the weight; 0 is uniform, and 2 falls as the fourth power of the frequency.
+    - `centre`: side of the block around zero frequency that is always there, 0 for none.
+    - `origin`: where zero frequency is: "centre" is index `n // 2` (Fourier), "corner" the first
+      index (Walsh).
+    - `key`: of `jax.random`; the same one gives the same mask in 32 and 64 bits.
+
     Raises: ValueError for a bad fraction, or one that allows fewer points than the block has.
     """
     offsets = _offsets(shape, origin)
@@ -49,8 +58,17 @@ def gaussian_density(
     """Points, or full lines at distinct indices of `axis`, with weight `exp(-|d|^2 / 2 width^2)`.
 
     d is the offset from zero frequency over half the size, `|d| = 1` at the edges. The count is
-    `round(fraction * n)` of the points or lines, with the `centre` lines (or the block of `centre`
-    points a side) around zero frequency always among them.
+    `round(fraction * n)` of the points or lines.
+
+    - `shape`: sizes of the grid, one axis or more.
+    - `fraction`: of the points or lines, in (0, 1]; at least one.
+    - `width`: positive, in units of half the size; at 0.35 the density at the edges is 1.7 % of
+      that at the centre.
+    - `centre`: lines, or side of the block of points, around zero frequency that are always there;
+      0 for none.
+    - `axis`: that full lines are counted along, from 0 on; None draws points.
+    - `key`: of `jax.random`; the same one gives the same mask in 32 and 64 bits.
+
     Raises: ValueError for a bad fraction or width, or where `centre` asks for more.
     """
     if not width > 0:
@@ -71,7 +89,12 @@ def half_half(
 ) -> Float[Array, "..."]:
     """Half of the points by the law `max(1, |k|)^-power`, the other half uniform over the rest.
 
-    The inverse square law in 2-D is the near-optimal density for total variation.
+    - `shape`: sizes of the grid, one axis or more; zero frequency is at index `n // 2`.
+    - `fraction`: of the points, in (0, 1]; at least one point.
+    - `power`: of the law, 0 is uniform; the inverse square in 2-D, the default, is the near-optimal
+      density for total variation.
+    - `key`: of `jax.random`; the same one gives the same mask in 32 and 64 bits.
+
     Raises: ValueError for a bad fraction.
     Source: Krahmer and Ward (2014); Adcock, Dexter and Xu (2021).
     """
@@ -97,8 +120,18 @@ def gcircle(
 ) -> Float[Array, "..."]:
     """Uniform within rings of equal width: ring k at the rate `exp(-(b (k - f) / (R - f))^power)`.
 
-    `R = num_rings`, `f = full_rings`; ring 0 and those up to f are full, and b is by bisection.
-    Rings are of the distance from the origin over its largest value, so that corners count.
+    b is by bisection. Rings are of the distance from the origin over its largest value, so that
+    corners count.
+
+    - `shape`: sizes of the grid, one axis or more.
+    - `fraction`: of the points, in (0, 1]; at least the points of the full rings.
+    - `power`: of the decay, positive; 1.75 is that of the published patterns.
+    - `num_rings`: R, from 1 on; 50 as in the published patterns.
+    - `full_rings`: f, 0 to `R - 1`: ring 0 and those up to f are full.
+    - `origin`: where zero frequency is: "centre" is index `n // 2` (Fourier), "corner" the first
+      index (Walsh).
+    - `key`: of `jax.random`; the same one gives the same mask in 32 and 64 bits.
+
     Raises: ValueError for a bad fraction, or one that does not fill the full rings.
     Source: the generalised Gaussian patterns of Adcock and Hansen (2021), chapter 4.
     """
@@ -126,13 +159,18 @@ def gcircle(
 
 @door
 def bernoulli_density(
-    coherences: Float[Array, "..."], fraction: float, *, key: PRNGKeyArray
+    coherences: Float[Array | np.ndarray, "..."], fraction: float, *, key: PRNGKeyArray
 ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
     """`(mask, probabilities)`: each point on its own with probability `p = min(1, C mu)`.
 
-    mu are local coherences, `max_j |U_ij|^2` for row i, and C is such that the EXPECTED count
-    `sum p` is `fraction * size`; the count itself varies by about its square root. The weights
-    `1 / sqrt(p)` make the sampled operator an isometry on average.
+    C is such that the EXPECTED count `sum p` is `fraction * size`; the count itself varies by about
+    its square root. The weights `1 / sqrt(p)` make the sampled operator an isometry on average.
+
+    - `coherences`: mu, local coherences `max_j |U_ij|^2` for row i, of any shape, finite and not
+      negative, more than 0 in at least as many points as are asked for.
+    - `fraction`: of the points, in (0, 1], as the expected count.
+    - `key`: of `jax.random`; the same one gives the same mask in 32 and 64 bits.
+
     Raises: ValueError for coherences that are negative, not finite, or too often 0.
     Source: Krahmer and Ward (2014); Adcock, Dexter and Xu (2021).
     """
@@ -154,8 +192,12 @@ def nested_family(
 ) -> Float[Array, "m ..."]:
     """One mask for each count, every one within those of larger counts; stacked in that order.
 
-    Points are drawn by their weights without replacement, once for all masks. A weight of inf
-    comes first, one of 0 never.
+    Points are drawn by their weights without replacement, once for all masks.
+
+    - `weights`: rates of the draw, of any shape, not negative; inf comes first, 0 never.
+    - `counts`: points of each mask, in any order, 1 to the number of positive weights.
+    - `key`: of `jax.random`; the same one gives the same masks in 32 and 64 bits.
+
     Raises: ValueError for weights that are negative, or fewer positive ones than a count asks for.
     """
     rates = np.asarray(weights, float)

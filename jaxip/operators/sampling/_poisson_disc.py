@@ -20,8 +20,16 @@ def poisson_disc(
 
     Around a point at the relative distance d from zero frequency (1 at the edges), the forbidden
     disc has radius `r = r_0 (1 + slope d)` samples. Points are tried in random order, and r_0 is
-    the largest found by bisection for which enough of them fit. The block of `centre` points a
-    side around zero frequency is always there, and forbids nothing.
+    the largest found by bisection for which enough of them fit.
+
+    - `shape`: `(h, w)`.
+    - `fraction`: of the points, in (0, 1]; at least one point.
+    - `slope`: growth of the discs, not negative: 0 is the same everywhere, 2 makes them three times
+      as wide at the edges as at the centre.
+    - `centre`: side of the block around zero frequency that is always there and forbids nothing, 0
+      for none.
+    - `key`: of `jax.random`, for the order in which points are tried.
+
     Raises: ValueError for a bad fraction or slope, or where `centre` asks for more.
     Source: Bridson (2007) for discs; Vasanawala, Murphy, Alley et al. (2011) for the density.
     """

@@ -18,6 +18,10 @@ def uniform_random(
 ) -> Float[Array, "..."]:
     """`round(fraction * size)` entries of 1, every such mask equally likely.
 
+    - `shape`: sizes of the mask, any number of axes.
+    - `fraction`: of the entries, in (0, 1].
+    - `key`: of `jax.random`; the same one gives the same mask in 32 and 64 bits.
+
     Raises: ValueError unless `0 < fraction <= 1` and at least one entry is 1.
     """
     size = int(np.prod(shape))
@@ -38,8 +42,16 @@ def variable_density_lines(
 ) -> Float[Array, "h w"]:
     """`round(fraction * n)` full Cartesian lines at distinct indices of `axis` (n long).
 
-    The `centre` lines around zero frequency are always there. Of the others, at the relative
-    distance d from the centre, each is drawn with weight `(1 - d)^3 + 0.01`, without replacement.
+    Of the lines outside the centre, at the relative distance d from the centre, each is drawn with
+    weight `(1 - d)^3 + 0.01`, without replacement.
+
+    - `shape`: `(h, w)`.
+    - `fraction`: of the lines, in (0, 1]; at least one line.
+    - `centre`: lines around zero frequency that are always there, 0 to the count; 8, for most of
+      the energy is there.
+    - `axis`: 0 or 1, that the lines are counted along; each line is full along the other.
+    - `key`: of `jax.random`; the same one gives the same mask in 32 and 64 bits.
+
     Raises: ValueError for a bad fraction, or where it allows fewer lines than `centre`.
     """
     if len(shape) != 2 or axis not in (0, 1):

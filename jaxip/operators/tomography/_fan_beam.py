@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_floating, as_scalar, check_nonnegative, is_concrete
+from jaxip._checks import as_dtype, as_floating, as_scalar, check_nonnegative, is_concrete
 from jaxip._types import Array, Float, Scalar
 from jaxip.operators.tomography._joseph import Beam
 from jaxip.operators.tomography._radon import (
@@ -27,9 +27,20 @@ class FanBeam(AbstractProjector):
 
     At angle a the source is at `source_distance (sin a, -cos a)` from the centre of rotation, and
     cell d at the coordinate `spacing (d - (cells - 1) / 2)` along (cos a, sin a), on the detector
-    at `detector_distance` behind the centre; a source far away gives `Radon`. Lengths in pixels,
-    angles in radians, at most two turns; all but the sizes are leaves, the derivative in them as
-    for `Radon`.
+    behind the centre; a source far away gives `Radon`. Image `[h, w]`, sinogram `[views, cells]`;
+    the derivative in the leaves as for `Radon`.
+
+    - `shape`: `(h, w)`; static.
+    - `angles`: `[views]` in radians, at most two turns (what reaches further is taken for degrees);
+      a leaf.
+    - `cells`: of the detector, 1 or more; static.
+    - `spacing`: of the cells on the detector in pixels of the image, positive; a leaf.
+    - `source_distance`: from the centre of rotation in pixels, more than half the diagonal of the
+      image; a leaf.
+    - `detector_distance`: from the centre of rotation in pixels, not negative; 0 measures the cells
+      at the centre. A leaf.
+    - `dtype`: that the image is declared with; None is that of the angles, real. A complex one is
+      needed for complex images.
     """
 
     shape: tuple[int, int] = eqx.field(static=True, converter=as_shape)
@@ -38,7 +49,7 @@ class FanBeam(AbstractProjector):
     spacing: Scalar = eqx.field(converter=as_scalar)
     source_distance: Scalar = eqx.field(converter=as_scalar)
     detector_distance: Scalar = eqx.field(converter=as_scalar)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         check_geometry(self.shape, self.angles, self.cells, self.spacing)

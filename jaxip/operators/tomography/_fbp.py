@@ -24,10 +24,14 @@ def filtered_backprojection(
 ) -> Inexact[Array, "h w"]:
     """The image from a full sinogram: `(pi / views) sum_views (ramp * data)(cell of the pixel)`.
 
-    The angles must be evenly spread over a half turn or a full turn (`Radon`), or a full turn
-    (`FanBeam`). The ramp is band-limited and sampled in space, without the wrong mean of a ramp
-    sampled in frequency; `filter` is a window on it: 'ram-lak' (none), 'shepp-logan', 'cosine' or
-    'hann'. A disc of value 1 comes back as 1. Differentiable, in the angles too.
+    The ramp is band-limited and sampled in space, without the wrong mean of a ramp sampled in
+    frequency. A disc of value 1 comes back as 1. Differentiable, in the angles too.
+
+    - `op`: a `Radon` with angles spread evenly over a half turn or a full turn, or a `FanBeam` with
+      angles over a full turn.
+    - `sinogram`: `[views, cells]`, real; complex where the operator is declared complex.
+    - `filter`: the window on the ramp: 'ram-lak' is none, the sharpest; 'shepp-logan', 'cosine',
+      'hann' blur more and more noise away.
 
     Source: Kak and Slaney (1988), equations 3.61 (ramp) and 3.94 to 3.98 (flat fan).
     Raises: ValueError for another filter, or data of another shape.

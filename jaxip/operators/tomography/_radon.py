@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 
 from jaxip._checks import (
+    as_dtype,
     as_floating,
     as_integers,
     as_scalar,
@@ -44,9 +45,14 @@ class AbstractProjector(AbstractLinearOperator):
     """Line integrals by Joseph's method; the lines are those of `geometry`.
 
     Image `[h, w]`, sinogram `[views, cells]`; lengths in pixels. x runs to the right along a row
-    and y up, from the centre of the image; the detector of the view at angle a lies along
-    (cos a, sin a). Real, or complex by linearity; computed in the precision of the data. Neither
-    direction stores the matrix: memory is that of the image and the sinogram.
+    and y up, from the centre of the image; the detector of the view at angle a lies along (cos a,
+    sin a). Real, or complex by linearity; computed in the precision of the data. Neither direction
+    stores the matrix: memory is that of the image and the sinogram.
+
+    - `shape`: `(h, w)`.
+    - `angles`: `[views]` in radians.
+    - `cells`: of the detector.
+    - `dtype`: that the image is declared with; None is that of the angles.
     """
 
     shape: eqx.AbstractVar[tuple[int, int]]
@@ -56,7 +62,7 @@ class AbstractProjector(AbstractLinearOperator):
 
     @abc.abstractmethod
     def geometry(self, dtype) -> tuple[Array, Array, Beam]:
-        """`(start, slope, beam)` of all lines, in this real dtype."""
+        """`(start, slope, beam)` of all lines, in the real `dtype`."""
 
     def mv(self, x: Inexact[Array, "h w"]) -> Inexact[Array, "views cells"]:
         start, slope, beam = self.geometry(x.real.dtype)
@@ -122,10 +128,18 @@ class Radon(AbstractProjector):
 
         t_d = spacing (d - (cells - 1) / 2) - offset.
 
-    `offset` is where the centre of rotation projects, from the middle of the detector; angles in
-    radians, at most two turns (what reaches further is taken for degrees). Angles, spacing and
-    offset are leaves; the derivative in them is that of Joseph's piecewise linear interpolation,
-    right wherever no line meets a pixel centre.
+    Image `[h, w]`, sinogram `[views, cells]`. The derivative in angles, spacing and offset is that
+    of Joseph's piecewise linear interpolation, right wherever no line meets a pixel centre.
+
+    - `shape`: `(h, w)`; static.
+    - `angles`: `[views]` in radians, at most two turns (what reaches further is taken for degrees);
+      a leaf.
+    - `cells`: of the detector, 1 or more, `hypot(h, w) / spacing` to see the whole image; static.
+    - `spacing`: of the cells in pixels, positive; a leaf.
+    - `offset`: where the centre of rotation projects, in pixels from the middle of the detector; a
+      leaf.
+    - `dtype`: that the image is declared with; None is that of the angles, real. A complex one is
+      needed for complex images.
     """
 
     shape: tuple[int, int] = eqx.field(static=True, converter=as_shape)
@@ -133,7 +147,7 @@ class Radon(AbstractProjector):
     cells: int = eqx.field(static=True, converter=as_cells)
     spacing: Scalar = eqx.field(converter=as_scalar, default=1.0)
     offset: Scalar = eqx.field(converter=as_scalar, default=0.0)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         check_geometry(self.shape, self.angles, self.cells, self.spacing)

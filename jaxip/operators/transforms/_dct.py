@@ -6,7 +6,7 @@ import numpy as np
 from jax import lax
 from jax.scipy.fft import dctn, idctn
 
-from jaxip._checks import as_sizes
+from jaxip._checks import as_dtype, as_sizes
 from jaxip._types import Array, Float, Inexact, Structure
 from jaxip.operators._fourier import fft_rounding
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
@@ -19,10 +19,14 @@ class DCT(AbstractLinearOperator):
 
     The DCT-II with `c_0 = sqrt(1/n)` and `c_k = sqrt(2/n)`; its adjoint is its inverse, the
     DCT-III. Any number of axes, real or complex. Source: Ahmed, Natarajan and Rao (1974).
+
+    - `shape`: sizes of x, any number of axes from 1 on, of any length; static.
+    - `dtype`: that x is declared with; None is complex in the default precision, which takes real
+      arrays too.
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         if not self.shape or min(self.shape) < 1:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_sizes
+from jaxip._checks import as_dtype, as_sizes
 from jaxip._numerics import planewise
 from jaxip._types import Array, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
@@ -20,10 +20,14 @@ class Gradient(AbstractLinearOperator):
 
     `|D|^2 = sum_a 4 cos^2(pi / (2 n_a))` exactly: `D^H D` is the Neumann Laplacian, whose
     eigenvectors are those of the DCT-II, with eigenvalues `sum_a 4 sin^2(pi k_a / (2 n_a))`.
+
+    - `shape`: sizes of x, 1 to 3 axes, each at least 1; static.
+    - `dtype`: that x is declared with; None is complex in the default precision, which takes real
+      arrays too.
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         _check_shape(self.shape)
@@ -89,10 +93,15 @@ class SecondDifferences(AbstractLinearOperator):
     step of the image. So `E (Gradient x)` are the second differences of x, and 0 for affine x.
     `|E|^2 <= sum_a 4 cos^2(pi / (2 n_a))`, the square of the norm of `Gradient`: `|e_ab|^2` is at
     most `|D_a v_b|^2 + |D_b v_a|^2`. Source: Bredies, Kunisch and Pock (2010).
+
+    - `shape`: sizes of the image, 1 to 3 axes, each at least 1; static. The result is
+      `(d (d + 1) / 2, *shape)`.
+    - `dtype`: that v is declared with; None is complex in the default precision, which takes real
+      arrays too.
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         _check_shape(self.shape)

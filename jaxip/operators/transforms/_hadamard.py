@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_sizes, check_nonnegative
+from jaxip._checks import as_dtype, as_sizes, check_nonnegative
 from jaxip._numerics import abs2, scaled
 from jaxip._types import Array, Float, Inexact, Structure
 from jaxip.operators._fourier import floating_mask
@@ -20,16 +20,22 @@ FACTOR_BITS = 5  # matrices of at most 32 x 32: larger ones cost more, smaller o
 class WalshHadamard(AbstractLinearOperator):
     """`A x = H x / sqrt(N)`, the orthonormal Walsh-Hadamard transform along each axis of `2^k`.
 
-    Row s has s sign changes in "sequency" order; row s of "paley" is the product of the
-    Rademacher functions of the bits of s; "natural" is Sylvester's matrix `(-1)^popcount(s & t)`.
-    All three are symmetric, so A is its own adjoint and inverse. Images are 1-D or 2-D.
+    The matrix is symmetric in every order, so A is its own adjoint and inverse.
+
+    - `shape`: sizes of x, 1 or 2 axes, powers of two; static.
+    - `order`: of the rows: row s has s sign changes in "sequency"; row s of "paley" is the product
+      of the Rademacher functions of the bits of s; "natural" is Sylvester's matrix
+      `(-1)^popcount(s & t)`. In the default low frequencies come first.
+    - `dtype`: that x is declared with; None is complex in the default precision, which takes real
+      arrays too.
+
     Raises: ValueError for a side that is not a power of two.
     Source: Walsh (1923); Paley (1932); Beauchamp (1975), chapter 1, for the orders.
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     order: Order = eqx.field(static=True, default="sequency")
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         _check("shape", self.shape, self.order)
@@ -62,13 +68,16 @@ class WalshHadamard(AbstractLinearOperator):
 class SubsampledHadamard(AbstractLinearOperator):
     """`A x = mask * H x / sqrt(N)` on the full grid; `|A| = max |mask|`.
 
-    The mask is as in `SubsampledFourier`, but zero sequency is at index 0. A single-pixel camera
-    is this with `dtype=float`: its images are real. Without `dtype` images may be complex.
+    - `mask`: as of `SubsampledFourier`, on 1 or 2 axes whose sizes are powers of two, but zero
+      sequency is at index 0.
+    - `order`: as of `WalshHadamard`.
+    - `dtype`: that x is declared with; None is complex in the precision of the mask, which takes
+      real images too. A single-pixel camera is `dtype=float`.
     """
 
     mask: Float[Array, "..."] = eqx.field(converter=floating_mask)
     order: Order = eqx.field(static=True, default="sequency")
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         _check("mask", self.mask.shape, self.order)

@@ -1,10 +1,12 @@
 """Digital shearlets: a tight frame of directional windows in the frequency plane."""
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from jaxip._checks import as_integers, as_sizes
+from jaxip._checks import as_dtype, as_integers, as_sizes
 from jaxip._numerics import abs2, scaled
 from jaxip._signature import door
 from jaxip._types import Array, Float, Inexact, Scalar, Structure
@@ -15,24 +17,29 @@ from jaxip.operators._operator import AbstractLinearOperator, image_structure
 class Shearlet(AbstractLinearOperator):
     """`S x = F^-1 (windows_j * F x)`, shape `[bands, h, w]`; `S^H S = I`, `|S| = 1` as built.
 
-    Band 0 is the coarse approximation. Each entry s of `shears`, coarsest scale first, adds the
-    `2^(s + 2)` directions of an octave; the finest reaches the corner of the frequency plane.
-    The squared windows (Meyer's, in the radius `max |f|` and in the slope within each cone) sum
-    to 1 at every frequency, and are even, so that real images have real coefficients. Nothing is
-    subsampled: a circular shift of x shifts each band. Real or complex, of any size.
+    Band 0 is the coarse approximation. The squared windows (Meyer's, in the radius `max |f|` and in
+    the slope within each cone) sum to 1 at every frequency, and are even, so that real images have
+    real coefficients. Nothing is subsampled: a circular shift of x shifts each band.
 
-    The windows `[bands, h, w]`, zero frequency at index 0, are a leaf: others can be learned, and
-    `norm_bounds` follows them.
+    - `shape`: `(h, w)`, any sizes in which the scales fit.
+    - `shears`: whole numbers s from 0 on, coarsest scale first: each adds the `2^(s + 2)`
+      directions of an octave, and the finest reaches the corner of the frequency plane. The default
+      has 33 bands. Static.
+    - `dtype`: that x is declared with; None is complex in the default precision, which takes real
+      arrays too; static.
+    - `windows`: `[bands, h, w]`, real, zero frequency at index 0, a field and a leaf: others can be
+      learned, and `norm_bounds` follows them.
+
     Raises: ValueError unless shape is (h, w), with a negative shear, or more scales than fit.
     Source: Guo and Labate (2007); Häuser and Steidl (2014).
     """
 
     windows: Float[Array, "bands h w"]
     shears: tuple[int, ...] = eqx.field(static=True)
-    dtype: np.dtype | None = eqx.field(static=True)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype)
 
     def __init__(
-        self, shape: tuple[int, int], shears: tuple[int, ...] = (1, 1, 2),
+        self, shape: Sequence[int], shears: Sequence[int] = (1, 1, 2),
         dtype: np.dtype | None = None,
     ):  # fmt: skip
         shears = as_integers("shears", shears)
@@ -96,7 +103,11 @@ class Shearlet(AbstractLinearOperator):
 
 @door
 def shearlet_windows(shape: tuple[int, ...], shears: tuple[int, ...]) -> np.ndarray:
-    """The windows of `Shearlet`, in float64; their squares sum to 1 at every frequency."""
+    """The windows of `Shearlet`, in float64; their squares sum to 1 at every frequency.
+
+    - `shape`: `(h, w)`.
+    - `shears`: as of `Shearlet`; at most `log2(min(h, w)) - 1` scales.
+    """
     if len(shape) != 2 or min(shape) < 1:
         raise ValueError(f"shape must be (h, w), but is {shape}")
     if not shears or min(shears) < 0:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_sizes
+from jaxip._checks import as_dtype, as_sizes
 from jaxip._types import Array, Float, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
 from jaxip.operators.transforms._dct import by_planes
@@ -21,19 +21,26 @@ from jaxip.operators.transforms._filters import (
 class UndecimatedWavelet(AbstractLinearOperator):
     """`W x` with no subsampling, shape `(1 + levels (2^d - 1), *shape)`; `W^H W = I`, `|W| = 1`.
 
-    Level j filters along each axis with `h / sqrt(2)` and `g / sqrt(2)`, taps `2^(j-1)` apart
-    (a trous), continued periodically, so that any size will do and a circular shift of x shifts
-    each band. Band 0 is the coarsest approximation; the details follow, coarsest level first;
-    `level_map()` names the level of each band. Images have 1 to 3 axes, real or complex.
-    Raises: ValueError for an unknown name (see `wavelet_names`), or levels that are not 1 to
-    `max(4, ceil(log2 n))` of the shortest side n.
+    Level j filters along each axis with `h / sqrt(2)` and `g / sqrt(2)`, taps `2^(j-1)` apart (a
+    trous), continued periodically, so that any size will do and a circular shift of x shifts each
+    band. Band 0 is the coarsest approximation; the details follow, coarsest level first;
+    `level_map()` names the level of each band.
+
+    - `shape`: sizes of x, 1 to 3 axes of any length; static.
+    - `name`: of the filter, see `wavelet_names`; Haar, two taps, spreads an edge least.
+    - `levels`: 1 to `max(4, ceil(log2 n))` of the shortest side n; each adds `2^d - 1` bands of the
+      size of the image, so the default is small.
+    - `dtype`: that x is declared with; None is complex in the default precision, which takes real
+      arrays too.
+
+    Raises: ValueError for an unknown name, or levels out of range.
     Source: Nason and Silverman (1995); Holschneider, Kronland-Martinet, Morlet et al. (1989).
     """
 
     shape: tuple[int, ...] = eqx.field(static=True, converter=as_sizes)
     name: str = eqx.field(static=True, default="haar")
     levels: int = eqx.field(static=True, default=3)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         low_pass(self.name)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxip._checks import as_sizes
+from jaxip._checks import as_dtype, as_sizes
 from jaxip._types import Array, Float, Inexact, Structure
 from jaxip.operators._operator import AbstractLinearOperator, image_structure
 from jaxip.operators.transforms._filters import (
@@ -23,15 +23,23 @@ from jaxip.operators.transforms._filters import (
 class Wavelet(AbstractLinearOperator):
     """`W x`, the coefficients of an orthonormal wavelet basis; `W^H W = I`, `|W| = 1`.
 
-    Images are 1-D, 2-D or 3-D, real or complex, and continued periodically ("periodization" of
-    PyWavelets). Coefficients are one array: the approximation in the first corner, finer
-    details further out; `level_map()` names the level of each entry.
+    Images are continued periodically ("periodization" of PyWavelets). Coefficients are one array:
+    the approximation in the first corner, finer details further out; `level_map()` names the level
+    of each entry.
 
-    `pad=True` takes any size: the image is extended by zeros to the next multiple of 2^levels, so
-    W is a tight frame and its coefficients have that larger shape. `pad=False` insists on a
-    multiple, so that W is a basis. Names: haar, db1 to db10, sym4 to sym10.
-    Raises: ValueError for an unknown name, for more levels than `max(4, ceil(log2 n))` of
-    the shortest side n, or with `pad=False` a size that does not fit.
+    - `shape`: sizes of x, 1 to 3 axes; static.
+    - `name`: haar, db1 to db10, sym4 to sym10; db4 has 8 taps and 4 vanishing moments, smooth and
+      still short.
+    - `levels`: 1 to `max(4, ceil(log2 n))` of the shortest side n; every size may have the default
+      4.
+    - `pad`: True takes any size: the image is extended by zeros to the next multiple of `2^levels`,
+      so W is a tight frame and its coefficients have that larger shape. False insists on a
+      multiple, so that W is a basis.
+    - `dtype`: that x is declared with; None is complex in the default precision, which takes real
+      arrays too.
+
+    Raises: ValueError for an unknown name, levels out of range, or with `pad=False` a size that
+    does not fit.
     Source: Mallat (1989).
     """
 
@@ -39,7 +47,7 @@ class Wavelet(AbstractLinearOperator):
     name: str = eqx.field(static=True, default="db4")
     levels: int = eqx.field(static=True, default=4)
     pad: bool = eqx.field(static=True, default=True)
-    dtype: np.dtype | None = eqx.field(static=True, default=None)
+    dtype: np.dtype | None = eqx.field(static=True, converter=as_dtype, default=None)
 
     def __check_init__(self):
         low_pass(self.name)
