@@ -52,7 +52,10 @@ def data(problem):
 
 
 QUICK = ("Lasso", "QCBP", "TV in a box")
-NAMES = [n if n in QUICK else pytest.param(n, marks=pytest.mark.deep) for n in CASES]
+SLOW = {"TGV": [pytest.mark.slow]}  # a minute, mostly of compilation
+NAMES = [
+    n if n in QUICK else pytest.param(n, marks=[pytest.mark.deep, *SLOW.get(n, [])]) for n in CASES
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
