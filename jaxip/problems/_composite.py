@@ -1,27 +1,24 @@
 """The problem that all named ones are: a data term, a sum of penalties, a constraint."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
 from jaxip._checks import describe, same_shapes
-from jaxip._tree import tree_add, tree_norm, tree_scale, tree_sub, tree_vdot
+from jaxip._tree import tree_add, tree_norm, tree_scale, tree_vdot
 from jaxip._types import Array, Flag, PyTree, Scalar
 from jaxip.functionals import L1, AbstractFunctional, SeparableSum
 from jaxip.operators import AbstractLinearOperator, Identity, Stack, check_operator, image_shape
 from jaxip.problems import _enclosure as enclosure
+from jaxip.problems._balance import balanced, has_bounded_set, imbalance, lack, pull_of, reach_of
 from jaxip.problems._constraint import (
     check_constraint,
-    farthest,
-    is_bounded,
     is_sound_set,
-    lack_of,
     support,
 )
 from jaxip.problems._fidelity import AbstractFidelity, data_conj_prox
 from jaxip.problems._lifted import gain_of, image_of, is_plain, observe, with_image
 from jaxip.problems._problem import AbstractProblem, Part, move_to_ball, proof_uses_norm
-from jaxip.problems._seen import dot, off_kernel, seen_kernel, times
+from jaxip.problems._seen import off_kernel
 from jaxip.problems._term import Term
 
 
@@ -133,7 +130,7 @@ class Problem(AbstractProblem):
     def unproved(self) -> tuple[str, ...]:
         if self.direct:
             return self.regulariser.lacks()
-        if self._enclosed_set:
+        if has_bounded_set(self):
             return self.regulariser.lacks(("conjugate", "above"))
         found = self.regulariser.lacks(("conjugate", "above", "reach"))
         blind = self.fidelity.lacks_residual_bound and bool(self.D.null_space())
@@ -189,8 +186,8 @@ class Problem(AbstractProblem):
         name = "A" if self.synthesis is None else "(A W^H)"
         if self.direct:
             return (Part(name, A, proof_uses_norm(A)),)
-        data = Part(name, A, proof_uses_norm(A) or not self._enclosed_set)
-        gain = None if self._enclosed_set else lambda x: gain_of(self.D) * off_kernel(self.D, x)
+        data = Part(name, A, proof_uses_norm(A) or not has_bounded_set(self))
+        gain = None if has_bounded_set(self) else lambda x: gain_of(self.D) * off_kernel(self.D, x)
         return data, Part("D", self.D, proof_uses_norm(self.D), gain)
 
     def coefficients(self, x: PyTree):
@@ -209,9 +206,9 @@ class Problem(AbstractProblem):
         if self.direct:
             size = tree_norm(z)
             return (z,), jnp.zeros_like(size), size
-        data, sparse = self._balance(z)
+        data, sparse = balanced(self, z)
         back, pull = self.data_operator.rmv(data), self.D.rmv(sparse)
-        left = self._lack(tree_add(back, pull))
+        left = lack(self, tree_add(back, pull))
         return (data, sparse), left, tree_norm(back) + tree_norm(pull)
 
     def saddle(self, x: PyTree, z: PyTree, y: PyTree, here: "Problem") -> Scalar:
@@ -221,7 +218,7 @@ class Problem(AbstractProblem):
             return self.regulariser(x) + fit
         # g where D is held, D at the dual: g has no derivative where `D x = 0`. C by its support
         value = self.regulariser(here.D.mv(x)) + tree_vdot(z[1], self.D.mv(x))
-        return fit + value + support(self.constraint, image_of(here.D, here._pull(*z)), 0)
+        return fit + value + support(self.constraint, image_of(here.D, pull_of(here, *z)), 0)
 
     def dual_value(self, z, y, *, unit=0.0, most=None, lost=0.0):
         """`s (inf_C Re <r, x> - Re <z_A, y>) - phi*(s|z_A|) - g*(s v)`, the best s that is tried.
@@ -241,7 +238,7 @@ class Problem(AbstractProblem):
         # the floor keeps `scale * inner` finite where the gauge is 0
         longest = 1 / jnp.maximum(gauge, jnp.sqrt(jnp.finfo(gauge.dtype).tiny))
         best = self.fidelity.best_scale(inner, size, longest)
-        reach = None if off is None else self._reach(y, most)
+        reach = None if off is None else reach_of(self, y, most)
 
         def value(scale):
             scale = enclosure.outward(scale, unit, -1)
@@ -277,61 +274,15 @@ class Problem(AbstractProblem):
         if self.direct:
             slack = enclosure.matvec_error(self.K, enclosure.norm(z, unit), unit) + lost
             return z, tree_scale(-1.0, self.K.rmv(z)), slack, 0.0, None
-        data, sparse = self._balance(z)
-        pull = image_of(self.D, self._pull(data, sparse))
+        data, sparse = balanced(self, z)
+        pull = image_of(self.D, pull_of(self, data, sparse))
         lowest = support(self.constraint, pull, unit)
-        off = self._imbalance(data, sparse, unit) + lost if unit > 0 else None
+        off = imbalance(self, data, sparse, unit) + lost if unit > 0 else None
         return data, sparse, 0.0, lowest, off
 
     def _identity(self) -> Identity:
         structure = self.data_operator.in_structure()
         return Identity(structure.shape, structure.dtype)
-
-    @property
-    def _enclosed_set(self) -> bool:
-        return is_plain(self.D) and is_bounded(self.constraint)
-
-    def _pull(self, data: PyTree, sparse: PyTree) -> PyTree:
-        return tree_add(self.data_operator.rmv(data), self.D.rmv(sparse))
-
-    def _lack(self, pull: PyTree) -> PyTree:
-        image = lack_of(self.constraint, image_of(self.D, pull))
-        return with_image(self.D, tree_scale(-1.0, pull), image)
-
-    def _balance(self, z: PyTree) -> PyTree:
-        """The nearby pair whose pull lacks nothing: the kernel of D by A, the rest by D."""
-        data, sparse = z
-        if self._enclosed_set:
-            return z
-        lack = self._lack(self._pull(data, sparse))
-        for basis, seen, _ in seen_kernel(self.D, self.data_operator, lack):
-            shift = times(dot(basis, lack), seen)
-            data = tree_add(data, shift)
-            lack = tree_sub(lack, self.data_operator.rmv(shift))
-        return data, tree_add(sparse, self.D.preimage(lack))
-
-    def _imbalance(self, data: PyTree, sparse: PyTree, unit: float) -> Scalar:
-        left = enclosure.norm(self._lack(self._pull(data, sparse)), unit)
-        size = enclosure.norm(data, unit)
-        rounded = enclosure.matvec_error(self.data_operator, size, unit)
-        return left + rounded + enclosure.matvec_error(self.D, enclosure.norm(sparse, unit), unit)
-
-    def _reach(self, y: PyTree, most: Scalar | None) -> Scalar:
-        """An upper bound of `|x*|`: off the kernel of D by D, in it by the data; or by C."""
-        if self._enclosed_set:
-            return jnp.asarray(farthest(self.constraint, self.D.in_structure().shape))
-        size = tree_norm(y)
-        value = self.fidelity.value(size) if most is None else most
-        varying = self.regulariser.reach(value) / gain_of(self.D)
-        like = jax.eval_shape(self.data_operator.rmv, y)
-        parts = seen_kernel(self.D, self.data_operator, like)
-        if not parts:
-            return varying * (1 + 1e-10)
-        _, upper = self.data_operator.norm_bounds()
-        blind = jnp.any(jnp.stack([~usable for _, _, usable in parts]))
-        spread = tree_norm([basis for basis, _, _ in parts])
-        reach = size + self.fidelity.residual_bound(value) + upper * varying
-        return (varying + jnp.where(blind, jnp.inf, reach * spread)) * (1 + 1e-6)
 
 
 def _check_synthesis(problem: Problem) -> None:
