@@ -68,13 +68,6 @@ def check_flag(name: str, value) -> None:
     check_kind(name, value, (bool, np.bool_), "True or False")
 
 
-def check_options(name: str, options: dict, known: tuple[str, ...]) -> None:
-    """Raises: TypeError for a keyword that is not known."""
-    for key in options:
-        if key not in known:
-            raise TypeError(f"{name} has no option {key}; it takes {', '.join(known)}")
-
-
 def as_count(name: str, value, least: int = 1, most: int = LARGEST) -> int:
     """A whole number. Raises: TypeError for 2.5, True or a traced one; ValueError out of range."""
     try:

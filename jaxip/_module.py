@@ -1,6 +1,6 @@
 """The base of everything public and callable: a pytree that can be the key of a cache."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,13 @@ class Module(eqx.Module):
             if type(found) is MethodType and name[:2] != "__" and found.__self__ is self:
                 return Method(found.__func__, self)
             return found
+
+
+def lacking(thing: Any, base: type, methods: Iterable[str]) -> tuple[str, ...]:
+    """`("Huber (no conjugate)",)` for the first of these methods that is still the base's."""
+    kind = type(thing)
+    missing = [m for m in methods if getattr(kind, m) is getattr(base, m)]
+    return tuple(f"{kind.__name__} (no {m})" for m in missing[:1])
 
 
 class Method(Module):

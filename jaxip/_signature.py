@@ -27,6 +27,8 @@ WORDS = {
     "AbstractSolver": ("a solver", "solvers.FISTA.for_problem(problem) makes one"),
     "AbstractFunctional": ("a functional such as NonNegative()", ""),
     "AbstractNorm": ("a norm such as GroupL2()", ""),
+    "AbstractFidelity": ("a data term such as Squared() or Ball(radius)", ""),
+    "AbstractPerturbationNorm": ("a norm of perturbations such as LInfNorm()", ""),
     "AbstractAdjoint": ("Implicit() or Unroll()", ""),
 }
 

@@ -95,21 +95,14 @@ def run(
     radii, budget = checked_radii(radii), level_named(level)
     norm = L2Norm() if norm is None else norm
     norm.check_data(data[0])
-    keys = tuple(jax.random.split(key, 3))
-    plan = Plan(A, radii, tolerance, level, norm, tuple(attacks), keys)
+    plan = Plan(A, radii, tolerance, level, norm, tuple(attacks), tuple(jax.random.split(key, 3)))
     tell = progress or (lambda message, fraction: None)
     began = time.perf_counter()
     hashes = {name: hash_map(function) for name, function in maps.items()}
     cases = _surveyed(maps, data, truths, plan, tell)
     tell("canaries", len(cases) / (len(cases) + 1))
     canaries = _canaries(cases, plan)
-    rows: list[Record] = []
-    verdicts: list[Verdict] = []
-    for case in cases:
-        strength = attack_strength(canaries, case.witnesses[0].access)
-        more, verdict = rows_of(case, A, radii, tolerance, strength, keys[1])
-        rows += more
-        verdicts.append(verdict)
+    rows, verdicts = _judged(cases, canaries, plan)
     tested, witnesses = _published(published, cases, plan, tuple(maps))
     tell("done", 1.0)
     return Report(
@@ -126,6 +119,20 @@ def run(
         environment=environment(data[0], key, time.perf_counter() - began),
         provenance=dict(provenance or {}),
     )  # fmt: skip
+
+
+def _judged(
+    cases: list[Case], canaries: tuple[CanaryScore, ...], plan: Plan
+) -> tuple[list[Record], list[Verdict]]:
+    """The rows of all cases, and the verdict of each."""
+    rows: list[Record] = []
+    verdicts: list[Verdict] = []
+    for case in cases:
+        strength = attack_strength(canaries, case.witnesses[0].access)
+        more, verdict = rows_of(case, plan.A, plan.radii, plan.tolerance, strength, plan.keys[1])
+        rows += more
+        verdicts.append(verdict)
+    return rows, verdicts
 
 
 def _surveyed(maps, data, truths, plan: Plan, tell: Progress) -> list[Case]:

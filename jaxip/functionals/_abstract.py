@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxip._checks import check_positive, is_concrete
-from jaxip._module import Module
+from jaxip._module import Module, lacking
 from jaxip._numerics import inexact
 from jaxip._rounding import gamma, total
 from jaxip._tree import tree_axpy, tree_scale, tree_size
@@ -88,9 +88,7 @@ class AbstractFunctional(Module):
 
     def lacks(self, methods: tuple[str, ...] = ("conjugate",)) -> tuple[str, ...]:
         """What has not one of these `methods` of its own, as "Huber (no conjugate)" (static)."""
-        kind = type(self)
-        missing = [m for m in methods if getattr(kind, m) is getattr(AbstractFunctional, m)]
-        return tuple(f"{kind.__name__} (no {m})" for m in missing[:1])
+        return lacking(self, AbstractFunctional, methods)
 
     @property
     def is_norm(self) -> bool:

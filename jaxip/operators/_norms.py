@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxip._checks import is_concrete
 from jaxip._signature import door
-from jaxip._tree import from_real, structure_of, to_real, tree_norm, tree_sub, tree_vdot
+from jaxip._tree import from_real, structure_of, to_real, tree_norm, tree_vdot
 from jaxip._types import PRNGKeyArray, PyTree, Scalar, Structure
 from jaxip.operators._bracket import bracket, golub_kahan
 from jaxip.operators._operator import AbstractLinearOperator
@@ -93,11 +93,6 @@ def random_like(structure: Structure, key: PRNGKeyArray) -> PyTree:
     keys = jax.random.split(key, len(leaves))
     drawn = [jax.random.normal(k, s.shape, s.dtype) for k, s in zip(keys, leaves, strict=True)]
     return jax.tree.unflatten(treedef, drawn)
-
-
-def relative_difference(a: PyTree, b: PyTree) -> Scalar:
-    """`|a - b| / |b|`."""
-    return tree_norm(tree_sub(a, b)) / _positive(tree_norm(b))
 
 
 def _positive(value: Scalar) -> Scalar:

@@ -133,8 +133,7 @@ class Problem(AbstractProblem):
         if has_bounded_set(self):
             return self.regulariser.lacks(("conjugate", "above"))
         found = self.regulariser.lacks(("conjugate", "above", "reach"))
-        blind = self.fidelity.lacks_residual_bound and bool(self.D.null_space())
-        return (*found, f"{type(self.fidelity).__name__} (no residual_bound)") if blind else found
+        return (*found, *self.fidelity.lacks()) if self.D.null_space() else found
 
     def is_sound(self) -> Flag:
         sound = self.regulariser.is_sound() & self.fidelity.is_sound()

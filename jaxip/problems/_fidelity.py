@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxip._arguments import number
 from jaxip._checks import check_nonnegative
-from jaxip._module import Module
+from jaxip._module import Module, lacking
 from jaxip._tree import tree_axpy, tree_norm, tree_scale
 from jaxip._types import Flag, PyTree, Scalar
 from jaxip.functionals import project_l2_ball, shrink_l2
@@ -62,10 +62,9 @@ class AbstractFidelity(Module):
         """The largest `|r|` with `phi(|r|) <= value`; inf where that is not known."""
         return jnp.full_like(value, jnp.inf)
 
-    @property
-    def lacks_residual_bound(self) -> bool:
-        """Whether that is the default, which knows none (static)."""
-        return type(self).residual_bound is AbstractFidelity.residual_bound
+    def lacks(self, methods: tuple[str, ...] = ("residual_bound",)) -> tuple[str, ...]:
+        """As for functionals: what has not one of these `methods` of its own (static)."""
+        return lacking(self, AbstractFidelity, methods)
 
     def dual_size(self, n: Scalar, most: Scalar) -> Scalar:
         """A guess at `|z*|`, where `most` scales `dual_of(-y)`, of norm `n`, to feasibility."""

@@ -1,4 +1,8 @@
-"""The problems of sparse recovery by their names: (P1) QCBP, (P2) Lasso, (P3) SR-LASSO."""
+"""The problems of sparse recovery by their names: (P1) QCBP, (P2) Lasso, (P3) SR-LASSO.
+
+The unknown x are coefficients of the image `W^H x` with a `synthesis` W (and A stands for
+`A W^H`), else x is the image.
+"""
 
 import jax.numpy as jnp
 
@@ -9,80 +13,68 @@ from jaxip.problems._composite import Problem
 from jaxip.problems._fidelity import Ball, Norm, Squared
 from jaxip.problems._term import Term
 
-SHARED = """
-
-    The unknown x are coefficients of the image `W^H x` with a `synthesis` W (and A stands for
-    `A W^H`), else x is the image.
-
-    - `A`: the operator that measures an image.
-    - `{number}`: {meaning}.
-    - `D`: analysis operator on x, as `Gradient`; None: the identity.
-    - `norm`: g; None: the 1-norm with `weights`. One of your own with a prox is solved, and with a
-      conjugate proved.
-    - `weights`: of the 1-norm, positive, a number or one for each coefficient of `D x`; 1.
-    - `synthesis`: W, from images to coefficients, as `Wavelet`; None: no W.
-    - `constraint`: C, as `NonNegative()` or a finite `Box`; None: every x.
-    """
+Operator = AbstractLinearOperator
 
 
 class Lasso(Problem):
-    __doc__ = (
-        "(P2) `min_(x in C) 1/2 |A x - y|_2^2 + weight g(D x)` (with the 1/2, no 1/m)."
-        + SHARED.format(number="weight", meaning="positive, in units of the data squared")
-    )
+    """(P2) `min_(x in C) 1/2 |A x - y|_2^2 + weight g(D x)` (with the 1/2, no 1/m).
+
+    - `A`: the operator that measures an image.
+    - `weight`: positive, in units of the data squared over those of `g(D x)`.
+    - `D`: analysis operator on x, as `Gradient`; None: the identity.
+    - `norm`: g, also one of your own; None: the 1-norm with `weights`.
+    - `weights`: of the 1-norm, positive, a number or one for each entry of `D x`; 1.
+    - `synthesis`: W, from images to coefficients, as `Wavelet`; None: x is the image.
+    - `constraint`: C, as `NonNegative()` or a finite `Box`; None: every x.
+    """
 
     def __init__(
-        self,
-        A: AbstractLinearOperator,
-        weight: float | Scalar,
-        *,
-        D: AbstractLinearOperator | None = None,
-        norm: AbstractFunctional | None = None,
-        weights: float | Float[Array, "..."] = 1.0,
-        synthesis: AbstractLinearOperator | None = None,
-        constraint: AbstractFunctional | None = None,
-    ):
+        self, A: Operator, weight: float | Scalar, *, D: Operator | None = None,
+        norm: AbstractFunctional | None = None, weights: float | Float[Array, "..."] = 1.0,
+        synthesis: Operator | None = None, constraint: AbstractFunctional | None = None,
+    ):  # fmt: skip
         term = Term(_norm_or_l1(norm, weights), D, weight)
         super().__init__(A, Squared(), term, constraint=constraint, synthesis=synthesis)
 
 
 class SRLasso(Problem):
-    __doc__ = (
-        "(P3) `min_(x in C) |A x - y|_2 + weight g(D x)` (the norm, not its square)."
-        + SHARED.format(number="weight", meaning="positive, without a unit; 1 / sqrt(m) is usual")
-    )
+    """(P3) `min_(x in C) |A x - y|_2 + weight g(D x)` (the norm, not its square).
+
+    - `A`: the operator that measures an image.
+    - `weight`: positive, in units of the data over those of `g(D x)`.
+    - `D`: analysis operator on x, as `Gradient`; None: the identity.
+    - `norm`: g, also one of your own; None: the 1-norm with `weights`.
+    - `weights`: of the 1-norm, positive, a number or one for each entry of `D x`; 1.
+    - `synthesis`: W, from images to coefficients, as `Wavelet`; None: x is the image.
+    - `constraint`: C, as `NonNegative()` or a finite `Box`; None: every x.
+    """
 
     def __init__(
-        self,
-        A: AbstractLinearOperator,
-        weight: float | Scalar,
-        *,
-        D: AbstractLinearOperator | None = None,
-        norm: AbstractFunctional | None = None,
-        weights: float | Float[Array, "..."] = 1.0,
-        synthesis: AbstractLinearOperator | None = None,
-        constraint: AbstractFunctional | None = None,
-    ):
+        self, A: Operator, weight: float | Scalar, *, D: Operator | None = None,
+        norm: AbstractFunctional | None = None, weights: float | Float[Array, "..."] = 1.0,
+        synthesis: Operator | None = None, constraint: AbstractFunctional | None = None,
+    ):  # fmt: skip
         term = Term(_norm_or_l1(norm, weights), D, weight)
         super().__init__(A, Norm(), term, constraint=constraint, synthesis=synthesis)
 
 
 class QCBP(Problem):
-    __doc__ = "(P1) `min_(x in C) g(D x)` subject to `|A x - y|_2 <= radius`." + SHARED.format(
-        number="radius", meaning="not negative, the norm of the noise in y"
-    )
+    """(P1) `min_(x in C) g(D x)` subject to `|A x - y|_2 <= radius`.
+
+    - `A`: the operator that measures an image.
+    - `radius`: not negative, the norm of the noise in y.
+    - `D`: analysis operator on x, as `Gradient`; None: the identity.
+    - `norm`: g, also one of your own; None: the 1-norm with `weights`.
+    - `weights`: of the 1-norm, positive, a number or one for each entry of `D x`; 1.
+    - `synthesis`: W, from images to coefficients, as `Wavelet`; None: x is the image.
+    - `constraint`: C, as `NonNegative()` or a finite `Box`; None: every x.
+    """
 
     def __init__(
-        self,
-        A: AbstractLinearOperator,
-        radius: float | Scalar,
-        *,
-        D: AbstractLinearOperator | None = None,
-        norm: AbstractFunctional | None = None,
-        weights: float | Float[Array, "..."] = 1.0,
-        synthesis: AbstractLinearOperator | None = None,
-        constraint: AbstractFunctional | None = None,
-    ):
+        self, A: Operator, radius: float | Scalar, *, D: Operator | None = None,
+        norm: AbstractFunctional | None = None, weights: float | Float[Array, "..."] = 1.0,
+        synthesis: Operator | None = None, constraint: AbstractFunctional | None = None,
+    ):  # fmt: skip
         term = Term(_norm_or_l1(norm, weights), D)
         super().__init__(A, Ball(radius), term, constraint=constraint, synthesis=synthesis)
 

@@ -69,6 +69,7 @@ def check_functional(
             Row("the gauge of a subgradient is at most 1", float(rules["gauge"]), 1 + slack),
             Row("above is above f within its error", float(rules["above"]), allowed),
             Row("|x| is at most reach(f(x))", float(rules["reach"]), allowed),
+            Row("conjugate and gauge allow for slack", float(rules["slack"]), allowed),
         ]
     return Table(f"check_functional {type(f).__name__}", rows)
 
@@ -141,10 +142,16 @@ def _rules(f, x: PyTree, directions: PyTree) -> dict[str, Any]:
         young = (tree_vdot(w, p) - f(p) - f.conjugate(w)) / scale
         apart = tree_norm(tree_sub(p, q))
         above = (f(p) - f.above(q, apart, UNIT)) / scale
-        return young, above, tree_norm(p) / f.reach(f(p) * (1 + 1e-6)) - 1
+        reach = tree_norm(p) / f.reach(f(p) * (1 + 1e-6)) - 1
+        # from a point inside a step of known length: both rules must have foreseen it
+        base, step = tree_scale(0.9, inside), tree_scale(0.05, w)
+        near, length = tree_add(base, step), tree_norm(step) * (1 + 1e-6)
+        wider = f.conjugate(near) - f.conjugate(base, length)
+        over = jnp.nan_to_num(wider, nan=0.0) / scale  # both inf: nothing is said of it
+        return young, above, reach, jnp.maximum(over, f.gauge(near) - f.gauge(base, length))
 
-    young, above, reach = (jnp.max(v, initial=0) for v in jax.vmap(tried)(directions))
-    found = {"equal": equal, "young": young, "above": above, "reach": reach}
+    tries = (jnp.max(v, initial=0) for v in jax.vmap(tried)(directions))
+    found = dict(zip(("young", "above", "reach", "slack"), tries, strict=True), equal=equal)
     return found | {"gauge": f.gauge(z)}
 
 

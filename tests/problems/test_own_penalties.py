@@ -188,10 +188,39 @@ def test_a_prox_alone_is_solved_and_says_that_nothing_is_proved(kind):
     assert short.status == ip.Status.not_converged and "still moves" in short.reason
 
 
-def test_a_conjugate_that_lies_is_measured(getkey):
-    class Liar(ElasticNet):
-        def conjugate(self, z, slack=0.0):
-            return super().conjugate(z, slack) / 2
+class TooLow(ElasticNet):
+    """Half its conjugate."""
 
-    table = testing.check_functional(Liar(0.5), 3 * jax.random.normal(getkey(), (7,)), getkey())
-    assert not all(row.holds for row in table)
+    def conjugate(self, z, slack=0.0):
+        return super().conjugate(z, slack) / 2
+
+
+class Narrow(ElasticNet):
+    """Its conjugate at z alone, whatever the slack."""
+
+    def conjugate(self, z, slack=0.0):
+        return super().conjugate(z)
+
+
+class Optimist(Huber):
+    """A reach that is too short, and a gauge that knows no slack."""
+
+    def gauge(self, z, slack=0.0):
+        return super().gauge(z)
+
+    def reach(self, value):
+        return value / 10
+
+
+@pytest.mark.parametrize(
+    ("f", "rows"),
+    [
+        (TooLow(0.5), {"f + f* is Re <z, x> at a subgradient z"}),
+        (Narrow(0.5), {"conjugate and gauge allow for slack"}),
+        (Optimist(0.3), {"conjugate and gauge allow for slack", "|x| is at most reach(f(x))"}),
+    ],
+    ids=lambda v: type(v).__name__,
+)
+def test_a_rule_that_lies_is_measured(f, rows, getkey):
+    table = testing.check_functional(f, 3 * jax.random.normal(getkey(), (7,)), getkey())
+    assert rows <= {row.name for row in table if not row.holds}
